@@ -1,0 +1,157 @@
+# Makefile: builds, proves and measures valence. Everything made goes under build/.
+#   make            library and command            make demo    the main job, shown
+#   make check      the fast tests (a minute)      make test    all tests, as CI runs them
+#   make bench      measured figures               make models  retrains the shipped models
+#   make fuzz       fuzzing with libFuzzer         make install PREFIX=/usr/local
+# BUILD=asan|tsan|ubsan builds and tests with a sanitizer, in build/<name>.
+
+BUILD  ?= release
+PREFIX ?= /usr/local
+O      := build/$(BUILD)
+CC     ?= gcc
+CXX    ?= g++
+VERSION := $(shell sed -n 's/^.define VALENCE_VERSION "\(.*\)"/\1/p' include/valence.h)
+
+# Warnings stop our own builds (a git checkout), never a user's.
+WERROR   := $(if $(wildcard .git),-Werror)
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wundef $(WERROR)
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc
+SANITIZE_asan  := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE_ubsan := -fsanitize=undefined -fno-sanitize-recover=all
+SANITIZE_tsan  := -fsanitize=thread
+SANITIZE := $(SANITIZE_$(BUILD))
+OPTIMISE := $(if $(filter release,$(BUILD)),-O2,-O1)
+COMMON   := $(OPTIMISE) -g -fPIC -fvisibility=hidden -fno-omit-frame-pointer -pthread -MMD -MP $(SANITIZE)
+CFLAGS   += -std=c17 -ffp-contract=off $(WARNINGS) $(COMMON)
+CXXFLAGS += -std=c++17 -fno-exceptions -fno-rtti -Wall -Wextra $(WERROR) $(COMMON)
+LDFLAGS  += -pthread $(SANITIZE)
+LDLIBS   := -lsimdjson -lstdc++ -lutf8proc -lxxhash -lzstd -lz -lm
+
+# The instruction set is chosen by the file's ending; everything else is baseline x86-64.
+AVX2   := -mavx2 -mbmi -mbmi2 -mlzcnt -mpopcnt -mfma -mpclmul -O3
+AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vbmi2
+$(O)/%_avx2.o:   CFLAGS += $(AVX2)
+$(O)/%_avx512.o: CFLAGS += $(AVX512)
+
+LIB_DIRS := base text data kernels layers models formats engine train
+LIB_SRC  := $(sort $(foreach d,$(LIB_DIRS),$(wildcard src/$(d)/*.c src/$(d)/*.cpp)))
+CLI_SRC  := $(sort $(wildcard src/cli/*.c) $(wildcard src/serve/*.c))
+LIB_OBJ  := $(patsubst src/%,$(O)/%.o,$(basename $(LIB_SRC)))
+CLI_OBJ  := $(patsubst src/%.c,$(O)/%.o,$(CLI_SRC))
+
+.PHONY: all demo check test bench fuzz models install clean layers format deps-build deps-test
+.DEFAULT_GOAL := all
+.SECONDARY:
+
+all: $(O)/valence $(O)/libvalence.a $(O)/libvalence.so $(O)/valence.pc
+
+$(O)/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(O)/%.o: src/%.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c $< -o $@
+
+# The default model is part of the library.
+$(O)/engine/embedded_model.o: models/general.safetensors
+
+$(O)/libvalence.a: $(LIB_OBJ)
+	rm -f $@ && ar rcs $@ $^
+
+$(O)/libvalence.so: $(LIB_OBJ) src/exports.map
+	$(CC) -shared -Wl,-soname,libvalence.so.0 -Wl,--version-script=src/exports.map $(LDFLAGS) \
+	    -o $@ $(LIB_OBJ) $(LDLIBS)
+
+$(O)/valence: $(CLI_OBJ) $(O)/libvalence.a
+	$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(O)/libvalence.a $(LDLIBS)
+
+$(O)/valence.pc: tools/valence.pc.in Makefile include/valence.h
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LDLIBS)|' $< > $@
+
+# ---- Tests ---------------------------------------------------------------------------------------
+
+UNIT      := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
+FUZZ      := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY    := $(FUZZ:%=$(O)/fuzz/replay_%)
+KERNELS   := $(if $(wildcard tests/kernels/*.c),$(O)/tests/kernels)
+TESTFLAGS  = $(CPPFLAGS) -Itests $(filter-out -fvisibility=hidden,$(CFLAGS)) -Wno-conversion
+
+$(O)/tests/test_%: tests/unit/test_%.c $(O)/libvalence.a
+	@mkdir -p $(@D)
+	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $< $(O)/libvalence.a -lcmocka $(LDLIBS)
+
+$(O)/tests/kernels: $(wildcard tests/kernels/*.c) $(O)/libvalence.a
+	@mkdir -p $(@D)
+	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $(wildcard tests/kernels/*.c) $(O)/libvalence.a $(LDLIBS)
+
+$(O)/fuzz/replay_%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/libvalence.a
+	@mkdir -p $(@D)
+	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(O)/libvalence.a $(LDLIBS)
+
+layers:
+	python3 tools/check_layers.py src src/layers.txt
+
+check: deps-test all $(UNIT) $(REPLAY) $(KERNELS)
+	python3 tools/run_tests.py --build $(O) check
+
+test: deps-test all $(UNIT) $(REPLAY) $(KERNELS)
+	python3 tools/run_tests.py --build $(O) test
+
+deps-build:
+	@tools/deps.sh build
+deps-test:
+	@tools/deps.sh test
+$(LIB_OBJ) $(CLI_OBJ): | $(if $(filter-out clean format layers,$(MAKECMDGOALS)),deps-build)
+
+# ---- Fuzzing: make fuzz [FUZZ_RUNS=10000000] [FUZZ_ONLY=fuzz_csv] ---------------------------------
+
+FUZZ_RUNS ?= 1000000
+FUZZ_ONLY ?= $(FUZZ)
+FUZZ_SRC  := $(filter-out src/engine/embedded_model.c,$(LIB_SRC))
+FUZZFLAGS := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+build/fuzz/%.o: src/%.c
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) -std=c17 $(FUZZFLAGS) $(if $(filter %_avx2,$*),$(AVX2)) $(if $(filter %_avx512,$*),$(AVX512)) -c $< -o $@
+build/fuzz/%.o: src/%.cpp
+	@mkdir -p $(@D)
+	clang++ $(CPPFLAGS) -std=c++17 -fno-exceptions -fno-rtti $(FUZZFLAGS) -c $< -o $@
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(patsubst src/%,build/fuzz/%.o,$(basename $(LIB_SRC)))
+	clang $(CPPFLAGS) -Itests -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS)
+
+fuzz: $(FUZZ_ONLY:%=build/fuzz/%)
+	for t in $(FUZZ_ONLY); do mkdir -p build/fuzz/corpus_$$t && \
+	    build/fuzz/$$t -runs=$(FUZZ_RUNS) -max_len=4096 -print_final_stats=1 \
+	    build/fuzz/corpus_$$t tests/fuzz/corpus/$$t || exit 1; done
+
+# ---- Models, bench, demo, install ----------------------------------------------------------------
+
+models: all
+	tools/make_models.sh $(O)/valence $(SETS)
+
+bench: deps-test all
+	python3 bench/bench.py --build $(O)
+
+demo: all
+	tools/demo.sh $(O)/valence
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/valence/models
+	install $(O)/valence $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(O)/libvalence.a $(DESTDIR)$(PREFIX)/lib/
+	install $(O)/libvalence.so $(DESTDIR)$(PREFIX)/lib/libvalence.so.0
+	ln -sf libvalence.so.0 $(DESTDIR)$(PREFIX)/lib/libvalence.so
+	install -m 644 include/valence.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(O)/valence.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
+	install -m 644 models/*.safetensors $(DESTDIR)$(PREFIX)/share/valence/models/
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h' '*.cpp')
+
+clean:
+	rm -rf build
+
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d)

@@ -1,0 +1,108 @@
+/* cpu.c: CPU features once per process, and the CPU limits a container imposes. */
+#include "base/cpu.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const isa_names[VL_ISA_COUNT] = {"scalar", "avx2", "avx512"};
+
+vl_isa vl_isa_detected(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
+        !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("lzcnt") ||
+        !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("pclmul"))
+        return VL_ISA_SCALAR;
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq") ||
+        !__builtin_cpu_supports("avx512vbmi") || !__builtin_cpu_supports("avx512vbmi2"))
+        return VL_ISA_AVX2;
+    return VL_ISA_AVX512;
+#else
+    return VL_ISA_SCALAR;
+#endif
+}
+
+static vl_isa isa_from_environment(void)
+{
+    vl_isa isa = vl_isa_detected();
+    const char *wanted = getenv("VALENCE_ISA");
+    for (int i = 0; wanted && i < VL_ISA_COUNT; i++)
+        if (strcmp(wanted, isa_names[i]) == 0 && i < (int)isa) isa = (vl_isa)i;
+    return isa;
+}
+
+static _Atomic int active = -1;
+
+vl_isa vl_isa_active(void)
+{
+    int isa = atomic_load_explicit(&active, memory_order_relaxed);
+    if (isa >= 0) return (vl_isa)isa;
+    isa = (int)isa_from_environment();
+    atomic_store_explicit(&active, isa, memory_order_relaxed);
+    return (vl_isa)isa;
+}
+
+void vl_isa_limit(vl_isa isa)
+{
+    vl_isa best = vl_isa_detected();
+    atomic_store(&active, (int)(isa < best ? isa : best));
+}
+
+const char *vl_isa_name(vl_isa isa)
+{
+    return (unsigned)isa < VL_ISA_COUNT ? isa_names[isa] : "unknown";
+}
+
+/* quota / period, rounded up; 0: no limit known. */
+static int quota_cpus(const char *path, const char *format)
+{
+    FILE *f = fopen(path, "r");
+    if (!f) return 0;
+    long long quota = 0, period = 100000;
+    int fields = fscanf(f, format, &quota, &period);
+    fclose(f);
+    if (fields < 1 || quota <= 0 || period <= 0) return 0;
+    return (int)((quota + period - 1) / period);
+}
+
+/* The path of this process' cgroup v2 below the mount, "" when it cannot be told. */
+static void cgroup_path(char *path, size_t size)
+{
+    path[0] = '\0';
+    FILE *f = fopen("/proc/self/cgroup", "r");
+    if (!f) return;
+    char line[512];
+    while (fgets(line, sizeof line, f))
+        if (strncmp(line, "0::", 3) == 0) {
+            line[strcspn(line, "\n")] = '\0';
+            snprintf(path, size, "%s", line + 3);
+        }
+    fclose(f);
+}
+
+static int cgroup_cpus(void)
+{
+    char group[512], path[600];
+    cgroup_path(group, sizeof group);
+    snprintf(path, sizeof path, "/sys/fs/cgroup%.500s/cpu.max", group);
+    int n = quota_cpus(path, "%lld %lld");
+    if (n == 0) n = quota_cpus("/sys/fs/cgroup/cpu.max", "%lld %lld");
+    if (n == 0) n = quota_cpus("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "%lld");
+    return n;
+}
+
+int vl_cpu_count(void)
+{
+    int n = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t mask;
+    if (sched_getaffinity(0, sizeof mask, &mask) == 0 && CPU_COUNT(&mask) < n) n = CPU_COUNT(&mask);
+    int limit = cgroup_cpus();
+    if (limit > 0 && limit < n) n = limit;
+    return n > 0 ? n : 1;
+}

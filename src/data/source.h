@@ -1,0 +1,91 @@
+/* source.h: records from files. A source hands out chunks of whole records to any thread; a cursor,
+ * one per thread, turns a chunk into records. So reading is in order, parsing is parallel, and
+ * memory is bounded by chunks in flight, never by the file.
+ * Ownership: a record's spans point into its chunk (or the cursor) and live until the cursor's next
+ * record or the chunk's return. */
+#ifndef VL_SOURCE_H
+#define VL_SOURCE_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/span.h"
+
+typedef enum vl_data_format {
+    VL_DATA_AUTO,
+    VL_DATA_CSV,
+    VL_DATA_TSV,
+    VL_DATA_JSONL,
+    VL_DATA_LINES,
+    VL_DATA_FOLDER /* aclImdb: label/file.txt */
+} vl_data_format;
+
+typedef struct vl_source_options {
+    vl_data_format format; /* AUTO: by the name's ending, else by content */
+    const char *text;      /* column name or 1-based number; NULL: "text" */
+    const char *label;     /* NULL: "label", missing is fine then; "" : none */
+    const char *id;        /* NULL: "id", missing is fine then */
+    int header;            /* -1: decide (CSV, TSV have one); 0 no; 1 yes */
+    size_t chunk_bytes;    /* about how much a chunk holds; 0: 256 KiB */
+    size_t max_record;     /* longest record; 0: 1 GiB. A longer one is a bad record */
+    bool keep_columns;     /* fill record.columns */
+    uint64_t shard, shards; /* only the shard-th (from 0) of `shards` parts; shards 0: all */
+} vl_source_options;
+
+typedef struct vl_source vl_source;
+
+typedef struct vl_chunk { /* zero it before first use; reuse it for the next chunk */
+    uint64_t sequence;    /* 0, 1, 2, .. in file order */
+    vl_span bytes;        /* whole records */
+    uint64_t first_line;  /* line of its first byte, from 1 (folders: file number) */
+    uint64_t first_row;   /* number of its first record, from 1: counts bad ones too */
+    uint64_t first_byte;  /* offset in the (decompressed) input, from 0 */
+    vl_buffer owned;      /* backing store where the input is not mapped */
+    const void *detail;   /* the source's own */
+} vl_chunk;
+
+typedef struct vl_record {
+    vl_span text, label, id; /* absent label or id: ptr NULL */
+    uint64_t row;            /* from 1, header not counted */
+    uint64_t line;           /* where it starts, from 1 */
+    uint64_t byte;           /* likewise, from 1 */
+    const vl_span *columns;  /* (column_count) unquoted values, with keep_columns; else NULL */
+    int column_count;
+} vl_record;
+
+typedef struct vl_source_counts {
+    uint64_t rows, bad_rows, repaired; /* repaired: texts with invalid UTF-8 replaced */
+    uint64_t bytes_read, bytes_total;  /* of the file on disk; total 0 when unknown (pipes) */
+} vl_source_counts;
+
+vl_source_options vl_source_options_defaults(void);
+
+/* path "-": stdin. .gz and .zst are recognised by content and read through a stream; so are pipes.
+ * Everything else is memory-mapped. Errors name the file. */
+vl_status vl_source_open(vl_source **out, const char *path, const vl_source_options *options,
+                         valence_error *error);
+void vl_source_close(vl_source *s); /* NULL is fine */
+
+vl_data_format vl_source_format(const vl_source *s);
+/* Column names (CSV, TSV with header); 0 where there are none. */
+int vl_source_columns(const vl_source *s, const vl_span **names);
+vl_source_counts vl_source_counted(const vl_source *s); /* any thread, any time */
+
+/* The next chunk, for any thread (it locks). *more false: no chunk was left. */
+vl_status vl_source_next(vl_source *s, vl_chunk *chunk, bool *more, valence_error *error);
+/* Gives a chunk back: its pages may be dropped. Call for each chunk got, in any order. */
+void vl_source_return(vl_source *s, vl_chunk *chunk);
+void vl_chunk_release(vl_chunk *chunk); /* frees its memory at the end */
+
+typedef struct vl_cursor vl_cursor;
+
+vl_status vl_cursor_open(vl_cursor **out, vl_source *s, valence_error *error);
+void vl_cursor_close(vl_cursor *c); /* NULL is fine */
+void vl_cursor_start(vl_cursor *c, const vl_chunk *chunk);
+
+/* The next record of the chunk. VALENCE_OK with *more false at its end. VALENCE_FORMAT (error with
+ * line and byte) for a malformed record: it is counted, and the cursor stands behind it, so going
+ * on is fine. Other codes are final. */
+vl_status vl_cursor_next(vl_cursor *c, vl_record *record, bool *more, valence_error *error);
+
+#endif

@@ -1,0 +1,41 @@
+#!/bin/sh
+# deps.sh build|test: installs what is missing to build (or to build and test) valence on Debian.
+# Nothing missing: says and does nothing. Without apt it prints the list and stops.
+set -eu
+build="gcc g++ make libsimdjson-dev libutf8proc-dev libxxhash-dev libzstd-dev zlib1g-dev"
+test="libcmocka-dev python3 python3-venv zstd binutils qemu-user"
+case "${1:-build}" in
+build) want="$build" ;;
+test) want="$build $test" ;;
+*) echo "usage: tools/deps.sh build|test" >&2; exit 2 ;;
+esac
+
+missing=""
+if command -v dpkg-query >/dev/null 2>&1; then
+    for p in $want; do
+        dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $p"
+    done
+else
+    echo "This is not a Debian system. Please install the equivalents of: $want" >&2
+    exit 0
+fi
+if [ -n "$missing" ]; then
+    echo "Installing what is missing:$missing" >&2
+    sudo=""
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null 2>&1 || { echo "Please run as root: apt-get install$missing" >&2; exit 1; }
+        sudo=sudo
+    fi
+    $sudo apt-get update -qq >&2
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >&2
+fi
+
+# Tests compare with Python packages in an environment of their own.
+if [ "${1:-build}" = test ] && [ ! -f build/venv/.complete ]; then
+    echo "Setting up build/venv for the tests" >&2
+    mkdir -p build
+    python3 -m venv build/venv
+    build/venv/bin/pip install -q --disable-pip-version-check pytest numpy safetensors >&2
+    touch build/venv/.complete
+fi
