@@ -119,7 +119,8 @@ build/fuzz/%.o: src/%.cpp
 	@mkdir -p $(@D)
 	clang++ $(CPPFLAGS) -std=c++17 -fno-exceptions -fno-rtti $(FUZZFLAGS) -c $< -o $@
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(patsubst src/%,build/fuzz/%.o,$(basename $(LIB_SRC)))
-	clang $(CPPFLAGS) -Itests -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS)
+	clang $(CPPFLAGS) -Itests -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined \
+	    -fsanitize-link-c++-runtime -o $@ $^ $(LDLIBS)
 
 fuzz: $(FUZZ_ONLY:%=build/fuzz/%)
 	for t in $(FUZZ_ONLY); do mkdir -p build/fuzz/corpus_$$t && \

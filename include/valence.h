@@ -28,6 +28,10 @@ extern "C" {
 
 #define VALENCE_VERSION "0.1.0"
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
 /* code, number, what it means */
@@ -59,6 +63,78 @@ typedef struct valence_error {
 /* The status' name ("FORMAT") and its sentence. Never NULL. */
 const char *valence_status_name(valence_status status);
 const char *valence_status_text(valence_status status);
+
+/* ---- Models ---------------------------------------------------------------------------------- */
+
+typedef struct valence_model valence_model;
+
+typedef struct valence_model_options {
+    double neutral_band;   /* two-class models: below this distance |p - 1/2| the label is "neutral".
+                            * 0: never */
+    double min_confidence; /* below this probability the label is "uncertain". 0: never */
+} valence_model_options;
+
+valence_model_options valence_model_defaults(void);
+
+/* Opens a model: a path to a .safetensors file, or the name of a shipped model ("general" is part of
+ * the library; others are looked for in $VALENCE_MODELS, beside the program, and in
+ * share/valence/models). options NULL: the defaults. The file is mapped, not copied; replace model
+ * files by rename. Errors name the file and what is wrong with it. */
+valence_status valence_model_open(valence_model **model, const char *name_or_path,
+                                  const valence_model_options *options, valence_error *error);
+
+/* Closes it; every context of it must be closed before. NULL is fine. */
+void valence_model_close(valence_model *model);
+
+typedef struct valence_model_info {
+    const char *name;   /* as given to valence_model_open */
+    const char *path;   /* the file, or "embedded" */
+    const char *family; /* "naive-bayes", "logistic" */
+    const char *dtype;  /* of the weights: "I8", "F16", "F32" */
+    int label_count;
+    const char *const *labels; /* (label_count) */
+    uint64_t bytes;            /* of the file */
+    uint64_t features;         /* n-grams or tokens it knows places for */
+    double temperature;
+    const char *card; /* JSON: data, accuracy, command, date; "{}" if it has none */
+    double load_seconds;
+} valence_model_info;
+
+/* Fills info; its strings belong to the model. */
+void valence_model_describe(const valence_model *model, valence_model_info *info);
+
+/* ---- Prediction ------------------------------------------------------------------------------ */
+
+typedef struct valence_prediction {
+    const char *label; /* of the most probable class, or "neutral" / "uncertain" by the options */
+    int label_index;   /* of the most probable class */
+    double score;      /* its probability */
+    int empty;         /* 1: the text has no words; the answer is the prior */
+    const float *probabilities; /* (label_count), by label order */
+    const float *logits;        /* (label_count), before temperature */
+} valence_prediction;
+
+/* Predicts one text of len bytes. probabilities and logits are NULL in the answer: those need a
+ * context. Invalid UTF-8 counts as white space. Thread-safe; takes a context from the model's own
+ * reserve. */
+valence_status valence_predict(valence_model *model, const char *text, size_t len,
+                               valence_prediction *prediction, valence_error *error);
+
+/* Working memory for one thread; allocates nothing per prediction (with a model that has cleaning
+ * passes: nothing unless a text is longer than all before). */
+typedef struct valence_context valence_context;
+
+valence_status valence_context_open(valence_context **context, const valence_model *model,
+                                    valence_error *error);
+void valence_context_close(valence_context *context); /* NULL is fine */
+
+/* As valence_predict; probabilities and logits live until the context's next prediction. */
+valence_status valence_context_predict(valence_context *context, const char *text, size_t len,
+                                       valence_prediction *prediction, valence_error *error);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -25,11 +25,12 @@ vl_status vl_buffer_reserve(vl_buffer *b, size_t more)
 {
     if (more > b->max - b->len) return VALENCE_LIMIT;
     size_t need = b->len + more;
+    if (need == SIZE_MAX) return VALENCE_NO_MEMORY;
     if (need <= b->capacity) return VALENCE_OK;
     size_t capacity = b->capacity < b->max / 2 ? b->capacity * 2 : b->max;
     if (capacity < need) capacity = need;
     if (capacity < 256) capacity = b->max < 256 ? b->max : 256;
-    char *data = vl_realloc(b->category, b->data, capacity);
+    char *data = vl_realloc(b->category, b->data, capacity + 1); /* one for printf's NUL */
     if (!data) return VALENCE_NO_MEMORY;
     b->data = data;
     b->capacity = capacity;
@@ -61,8 +62,8 @@ vl_status vl_buffer_printf(vl_buffer *b, const char *format, ...)
     va_copy(again, arguments);
     int len = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    vl_status status = len < 0 ? VALENCE_ARGUMENT : vl_buffer_reserve(b, (size_t)len + 1);
-    if (status == VALENCE_OK) {
+    vl_status status = len < 0 ? VALENCE_ARGUMENT : vl_buffer_reserve(b, (size_t)len);
+    if (status == VALENCE_OK && len > 0) {
         vsnprintf(b->data + b->len, (size_t)len + 1, format, again);
         b->len += (size_t)len;
     }

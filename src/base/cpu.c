@@ -1,6 +1,9 @@
 /* cpu.c: CPU features once per process, and the CPU limits a container imposes. */
 #include "base/cpu.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,13 +13,22 @@
 
 static const char *const isa_names[VL_ISA_COUNT] = {"scalar", "avx2", "avx512"};
 
+#if defined(__x86_64__)
+/* clang 14's __builtin_cpu_supports does not know the name. */
+static int has_lzcnt(void)
+{
+    unsigned a, b, c = 0, d;
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT);
+}
+#endif
+
 vl_isa vl_isa_detected(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
-        !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("lzcnt") ||
-        !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("pclmul"))
+        !__builtin_cpu_supports("bmi2") || !has_lzcnt() || !__builtin_cpu_supports("fma") ||
+        !__builtin_cpu_supports("pclmul"))
         return VL_ISA_SCALAR;
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq") ||
@@ -59,15 +71,20 @@ const char *vl_isa_name(vl_isa isa)
     return (unsigned)isa < VL_ISA_COUNT ? isa_names[isa] : "unknown";
 }
 
-/* quota / period, rounded up; 0: no limit known. */
-static int quota_cpus(const char *path, const char *format)
+/* The first one or two numbers of a file; gives how many there were. */
+static int read_numbers(const char *path, long long *first, long long *second)
 {
     FILE *f = fopen(path, "r");
     if (!f) return 0;
-    long long quota = 0, period = 100000;
-    int fields = fscanf(f, format, &quota, &period);
+    int fields = fscanf(f, "%lld %lld", first, second);
     fclose(f);
-    if (fields < 1 || quota <= 0 || period <= 0) return 0;
+    return fields > 0 ? fields : 0;
+}
+
+/* quota / period, rounded up; 0: no limit. */
+static int quota_cpus(long long quota, long long period)
+{
+    if (quota <= 0 || period <= 0 || quota / period > 100000) return 0;
     return (int)((quota + period - 1) / period);
 }
 
@@ -86,15 +103,30 @@ static void cgroup_path(char *path, size_t size)
     fclose(f);
 }
 
-static int cgroup_cpus(void)
+/* cgroup v2: the least of this group's limit and its parents'. */
+static int cgroup2_cpus(void)
 {
     char group[512], path[600];
+    int least = 0;
     cgroup_path(group, sizeof group);
-    snprintf(path, sizeof path, "/sys/fs/cgroup%.500s/cpu.max", group);
-    int n = quota_cpus(path, "%lld %lld");
-    if (n == 0) n = quota_cpus("/sys/fs/cgroup/cpu.max", "%lld %lld");
-    if (n == 0) n = quota_cpus("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "%lld");
-    return n;
+    for (char *slash = group;; *slash = '\0') {
+        long long quota = 0, period = 100000;
+        snprintf(path, sizeof path, "/sys/fs/cgroup%.500s/cpu.max", group);
+        int n = read_numbers(path, &quota, &period) == 2 ? quota_cpus(quota, period) : 0;
+        if (n > 0 && (least == 0 || n < least)) least = n;
+        slash = strrchr(group, '/');
+        if (!slash) return least;
+    }
+}
+
+static int cgroup_cpus(void)
+{
+    int n = cgroup2_cpus();
+    if (n > 0) return n;
+    long long quota = 0, period = 100000, unused;
+    read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", &quota, &unused);
+    read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us", &period, &unused);
+    return quota_cpus(quota, period);
 }
 
 int vl_cpu_count(void)

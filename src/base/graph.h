@@ -55,14 +55,16 @@ void vl_graph_close(vl_graph *g); /* NULL is fine */
 
 const char *vl_op_name(vl_op op);
 
-/* Appends a node; inputs are up to four names, ended by NULL. */
-vl_status vl_graph_node(vl_graph *g, vl_op op, const char *output, int axis,
+/* Appends a node; inputs are up to four names, ended by NULL. attribute: the node's `to` for CAST,
+ * else its `axis`. VALENCE_LIMIT for a fifth input or a name of VL_GRAPH_NAME bytes and more. */
+vl_status vl_graph_node(vl_graph *g, vl_op op, const char *output, int attribute,
                         const char *const *inputs);
 vl_status vl_graph_input(vl_graph *g, const vl_value *value);
 vl_status vl_graph_output(vl_graph *g, const vl_value *value);
 /* A named constant; tensor->data must outlive the graph. */
 vl_status vl_graph_constant(vl_graph *g, const vl_tensor *tensor, valence_error *error);
 
+/* Counts and elements; a pointer is valid until the next addition to its list. */
 size_t vl_graph_nodes(const vl_graph *g);
 const vl_node *vl_graph_node_at(const vl_graph *g, size_t i);
 size_t vl_graph_inputs(const vl_graph *g);

@@ -2,7 +2,8 @@
  *
  * The kernel sends SIGBUS when a mapped page has no file behind it any more. Our handler looks the
  * address up in a small table of live mappings; if it is ours it puts an anonymous zero page there,
- * marks the mapping truncated and lets the read go on. The reader asks for the mark afterwards.
+ * marks the mapping truncated and lets the read go on. The reader asks for the mark afterwards; it
+ * also compares the file's size, because a cut inside a page raises no signal.
  * Addresses that are not ours go to whatever handler was there before. */
 #include "base/mapped_file.h"
 
@@ -44,6 +45,7 @@ static void pass_on(int number, siginfo_t *info, void *context)
         previous.sa_handler(number);
     } else {
         signal(number, SIG_DFL); /* returning repeats the access and ends the process as usual */
+        if (info->si_code <= 0) raise(number); /* sent by kill(): nothing would be repeated */
     }
 }
 
@@ -57,8 +59,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
     if (g && mmap(target, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
                  target)
         atomic_store(&g->truncated, 1);
-    else
-        pass_on(number, info, context);
+    else pass_on(number, info, context);
     errno = saved;
 }
 
@@ -69,15 +70,18 @@ static void install_handler(void)
     sigaction(SIGBUS, &action, &previous);
 }
 
-/* Claims a slot of the table, or -1 when all are taken (then the mapping is unguarded). */
+/* The last page counts whole: readers may look a few bytes past the end of the file.
+ * Claims a slot of the table, or -1 when all are taken (then the mapping is unguarded). */
 static int guard_add(const char *data, size_t size)
 {
     pthread_once(&install_once, install_handler);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t end = (uintptr_t)data + (size + page - 1) / page * page;
     for (int i = 0; i < MAX_GUARDED; i++) {
         uintptr_t expected = 0;
         if (!atomic_compare_exchange_strong(&guards[i].begin, &expected, (uintptr_t)data)) continue;
         atomic_store(&guards[i].truncated, 0);
-        atomic_store(&guards[i].end, (uintptr_t)data + size);
+        atomic_store(&guards[i].end, end);
         return i;
     }
     return -1;
@@ -90,6 +94,7 @@ static void guard_remove(int slot)
     atomic_store(&guards[slot].begin, 0);
 }
 
+/* On success m has taken the descriptor over, unless the file is empty. */
 static vl_status map_descriptor(vl_mapped_file *m, int fd, const char *path, valence_error *error)
 {
     struct stat st;
@@ -100,24 +105,32 @@ static vl_status map_descriptor(vl_mapped_file *m, int fd, const char *path, val
     if (st.st_size == 0) return VALENCE_OK;
     void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED) return vl_fail_errno(error, "cannot map", path);
-    m->data = data;
-    m->size = (size_t)st.st_size;
-    m->slot = guard_add(m->data, m->size);
+    m->slot = guard_add(data, (size_t)st.st_size);
     if (m->slot < 0) {
-        vl_mapped_file_release(m);
+        munmap(data, (size_t)st.st_size);
         return vl_fail(error, VALENCE_LIMIT, "cannot map '%.250s': %d files are mapped already",
                        path, MAX_GUARDED);
     }
+    m->data = data;
+    m->size = (size_t)st.st_size;
+    m->fd = fd;
     return VALENCE_OK;
+}
+
+static bool may_be_opened(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
 }
 
 vl_status vl_mapped_file_open(vl_mapped_file *m, const char *path, valence_error *error)
 {
-    *m = (vl_mapped_file){.slot = -1};
+    *m = (vl_mapped_file){.slot = -1, .fd = -1};
+    if (!may_be_opened(path)) return VALENCE_UNSUPPORTED;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return vl_fail_errno(error, "cannot open", path);
     vl_status status = map_descriptor(m, fd, path, error);
-    close(fd);
+    if (m->fd != fd) close(fd);
     return status;
 }
 
@@ -126,7 +139,8 @@ void vl_mapped_file_release(vl_mapped_file *m)
     if (!m->data) return;
     guard_remove(m->slot);
     munmap((void *)(uintptr_t)m->data, m->size);
-    *m = (vl_mapped_file){.slot = -1};
+    close(m->fd);
+    *m = (vl_mapped_file){.slot = -1, .fd = -1};
 }
 
 void vl_mapped_file_give_back(const vl_mapped_file *m, size_t from, size_t to)
@@ -134,8 +148,9 @@ void vl_mapped_file_give_back(const vl_mapped_file *m, size_t from, size_t to)
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     from = (from + page - 1) / page * page;
     to = to / page * page;
-    /* A page that replaced a truncated one would be dropped too: harmless, it faults again. */
-    if (m->data && from < to) madvise((void *)(uintptr_t)(m->data + from), to - from, MADV_DONTNEED);
+    /* A page that replaced a truncated one is dropped too, and reads as zero again. */
+    if (m->data && from < to)
+        madvise((void *)(uintptr_t)(m->data + from), to - from, MADV_DONTNEED);
 }
 
 void vl_mapped_file_sequential(const vl_mapped_file *m)
@@ -145,5 +160,8 @@ void vl_mapped_file_sequential(const vl_mapped_file *m)
 
 bool vl_mapped_file_truncated(const vl_mapped_file *m)
 {
-    return m->slot >= 0 && m->data && atomic_load(&guards[m->slot].truncated) != 0;
+    struct stat st;
+    if (!m->data) return false;
+    if (atomic_load(&guards[m->slot].truncated)) return true;
+    return fstat(m->fd, &st) == 0 && (uint64_t)st.st_size < m->size;
 }

@@ -1,6 +1,7 @@
 /* status.c: names and sentences of the status codes, and the functions that fill an error. */
 #include "base/status.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +11,8 @@ const char *valence_status_name(valence_status status)
 {
     switch (status) {
 #define NAME_CASE(name, number, text)                                                              \
-    case VALENCE_##name: return #name;
+    case VALENCE_##name:                                                                           \
+        return #name;
         VALENCE_STATUS_LIST(NAME_CASE)
 #undef NAME_CASE
     }
@@ -21,7 +23,8 @@ const char *valence_status_text(valence_status status)
 {
     switch (status) {
 #define TEXT_CASE(name, number, text)                                                              \
-    case VALENCE_##name: return text;
+    case VALENCE_##name:                                                                           \
+        return text;
         VALENCE_STATUS_LIST(TEXT_CASE)
 #undef TEXT_CASE
     }
@@ -66,7 +69,9 @@ vl_status vl_fail_errno(valence_error *error, const char *verb, const char *path
                                         : VALENCE_IO;
     char text[128];
     const char *sentence = strerror_r(number, text, sizeof text);
-    return vl_fail(error, code, "%s '%.250s': %s", verb, path, sentence);
+    int first = sentence[0], second = first ? sentence[1] : 0; /* "RPC ..." stays */
+    if (!isupper(second)) first = tolower(first);
+    return vl_fail(error, code, "%s '%.250s': %c%s", verb, path, first, first ? sentence + 1 : "");
 }
 
 vl_status vl_fail_memory(valence_error *error, size_t bytes, const char *purpose)

@@ -1,6 +1,7 @@
 /* store.h: named tensors and string metadata: what models are built from and what formats read and
  * write, so that neither knows the other. Tensor data is borrowed unless added with _copy; it must
- * outlive the store. Names and metadata are copied. */
+ * outlive the store. Names and metadata are copied. What _find, _at and _expect give is valid until
+ * _close; a metadata value until it is set anew. Reading from any thread. */
 #ifndef VL_STORE_H
 #define VL_STORE_H
 
@@ -47,6 +48,14 @@ typedef struct vl_tensor {
     size_t bytes;     /* product(shape) * element size */
 } vl_tensor;
 
+/* product(shape) * element size; false when the rank is not 0..8, a dimension is negative, or the
+ * product of the non-zero dimensions overflows. */
+bool vl_tensor_size(const vl_tensor *t, size_t *bytes);
+
+/* "[2, *, 3]"; negative dimensions become a star. */
+enum { VL_SHAPE_TEXT = 192 };
+void vl_shape_text(char out[VL_SHAPE_TEXT], int rank, const int64_t *shape);
+
 typedef struct vl_store vl_store;
 
 vl_status vl_store_open(vl_store **out, valence_error *error);
@@ -62,12 +71,12 @@ const vl_tensor *vl_store_find(const vl_store *s, const char *name);
 size_t vl_store_count(const vl_store *s);
 const vl_tensor *vl_store_at(const vl_store *s, size_t i);
 
-/* The tensor of that name with that type and shape (dims entries; -1: any size), or an error that
- * names it. dtype VL_DTYPES: any type. */
+/* The tensor of that name with that type and shape (rank entries; -1: any size), or VALENCE_FORMAT
+ * with a message that names it. dtype VL_DTYPES: any type. */
 vl_status vl_store_expect(const vl_store *s, const char *name, vl_dtype dtype, int rank,
                           const int64_t *shape, const vl_tensor **out, valence_error *error);
 
-/* Metadata: set replaces. get gives NULL if missing. */
+/* Metadata, strings without NUL: set replaces. get gives NULL if missing. */
 vl_status vl_store_set(vl_store *s, const char *key, vl_span value, valence_error *error);
 const char *vl_store_get(const vl_store *s, const char *key);
 size_t vl_store_meta_count(const vl_store *s);

@@ -75,6 +75,7 @@ static size_t ascii_run(const char *p, const char *end)
 
 size_t vl_utf8_valid_prefix(const char *text, size_t len)
 {
+    if (len == 0) return 0; /* text may be NULL */
     const char *p = text, *end = text + len;
     for (;;) {
         p += ascii_run(p, end);
@@ -87,6 +88,7 @@ size_t vl_utf8_valid_prefix(const char *text, size_t len)
 
 vl_status vl_utf8_repair(vl_buffer *out, vl_span text, uint64_t *replaced)
 {
+    if (text.len == 0) return VALENCE_OK;
     const char *p = text.ptr, *end = p + text.len;
     while (p < end) {
         size_t good = vl_utf8_valid_prefix(p, (size_t)(end - p));

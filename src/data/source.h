@@ -29,7 +29,10 @@ typedef struct vl_source_options {
     size_t chunk_bytes;    /* about how much a chunk holds; 0: 256 KiB */
     size_t max_record;     /* longest record; 0: 1 GiB. A longer one is a bad record */
     bool keep_columns;     /* fill record.columns */
-    uint64_t shard, shards; /* only the shard-th (from 0) of `shards` parts; shards 0: all */
+    /* Only the shard-th (from 0) of `shards` parts; shards 0: all. Each record is in exactly one: a
+     * mapped file is split by the byte its records start at, a folder by file number, a stream
+     * (compressed, pipe) takes every shards-th row. Row numbers are those of the whole input. */
+    uint64_t shard, shards;
 } vl_source_options;
 
 typedef struct vl_source vl_source;
@@ -39,39 +42,49 @@ typedef struct vl_chunk { /* zero it before first use; reuse it for the next chu
     vl_span bytes;        /* whole records */
     uint64_t first_line;  /* line of its first byte, from 1 (folders: file number) */
     uint64_t first_row;   /* number of its first record, from 1: counts bad ones too */
+    uint64_t rows;        /* records in it, bad ones too */
     uint64_t first_byte;  /* offset in the (decompressed) input, from 0 */
+    bool oversized;       /* stands for one record above max_record, whose bytes are gone */
     vl_buffer owned;      /* backing store where the input is not mapped */
-    const void *detail;   /* the source's own */
 } vl_chunk;
 
 typedef struct vl_record {
     vl_span text, label, id; /* absent label or id: ptr NULL */
     uint64_t row;            /* from 1, header not counted */
-    uint64_t line;           /* where it starts, from 1 */
-    uint64_t byte;           /* likewise, from 1 */
-    const vl_span *columns;  /* (column_count) unquoted values, with keep_columns; else NULL */
+    uint64_t line;           /* where it starts, from 1; 0 in a folder */
+    uint64_t byte;           /* likewise, from 1; 0 in a folder */
+    vl_span raw;             /* the record as it stands in the input, without its line end */
+    /* With keep_columns (else NULL, 0): all values, in the order of vl_source_columns; ptr NULL where
+     * the record has none. CSV, TSV: unquoted. JSONL: strings, and other values as JSON text. */
+    const vl_span *columns;  /* (column_count) */
+    const bool *column_json; /* (column_count) true: JSON text, not a string. NULL: all strings */
     int column_count;
 } vl_record;
 
 typedef struct vl_source_counts {
-    uint64_t rows, bad_rows, repaired; /* repaired: texts with invalid UTF-8 replaced */
+    uint64_t rows, bad_rows; /* records met so far, the malformed ones among them */
+    uint64_t repaired;       /* texts in which invalid UTF-8 was replaced */
     uint64_t bytes_read, bytes_total;  /* of the file on disk; total 0 when unknown (pipes) */
 } vl_source_counts;
 
 vl_source_options vl_source_options_defaults(void);
 
-/* path "-": stdin. .gz and .zst are recognised by content and read through a stream; so are pipes.
+/* path "-": stdin. A folder is a VL_DATA_FOLDER: sub-folders are labels (`unsup`: no label), their
+ * files documents, ids the names without .txt, in order of label and number. .gz and .zst are recognised by content and read through a stream; so are pipes.
  * Everything else is memory-mapped. Errors name the file. */
 vl_status vl_source_open(vl_source **out, const char *path, const vl_source_options *options,
                          valence_error *error);
 void vl_source_close(vl_source *s); /* NULL is fine */
 
 vl_data_format vl_source_format(const vl_source *s);
-/* Column names (CSV, TSV with header); 0 where there are none. */
+/* Column names: of the header (CSV, TSV), of the first record's members (JSONL with keep_columns);
+ * 0 where there are none. A CSV or TSV without a header has column_count columns per record as they
+ * come. */
 int vl_source_columns(const vl_source *s, const vl_span **names);
 vl_source_counts vl_source_counted(const vl_source *s); /* any thread, any time */
 
-/* The next chunk, for any thread (it locks). *more false: no chunk was left. */
+/* The next chunk, for any thread (it locks). *more false: no chunk was left. An error is final: every
+ * later call gives it again. */
 vl_status vl_source_next(vl_source *s, vl_chunk *chunk, bool *more, valence_error *error);
 /* Gives a chunk back: its pages may be dropped. Call for each chunk got, in any order. */
 void vl_source_return(vl_source *s, vl_chunk *chunk);
@@ -83,7 +96,8 @@ vl_status vl_cursor_open(vl_cursor **out, vl_source *s, valence_error *error);
 void vl_cursor_close(vl_cursor *c); /* NULL is fine */
 void vl_cursor_start(vl_cursor *c, const vl_chunk *chunk);
 
-/* The next record of the chunk. VALENCE_OK with *more false at its end. VALENCE_FORMAT (error with
+/* The next record of the chunk. VALENCE_OK with *more false at its end; VALENCE_IO there if the file
+ * was cut short meanwhile, so that the chunk's records cannot be trusted. VALENCE_FORMAT (error with
  * line and byte) for a malformed record: it is counted, and the cursor stands behind it, so going
  * on is fine. Other codes are final. */
 vl_status vl_cursor_next(vl_cursor *c, vl_record *record, bool *more, valence_error *error);

@@ -1,6 +1,6 @@
 /* clean.h: rewrites a text by a fixed order of named passes. The names are stored in model files,
  * so that training and serving cannot drift apart. Not tokenising: that is ngrams.h.
- * A cleaner is constant once made and may be shared; all output goes to the caller's buffers. */
+ * All output goes to the caller's scratch; any thread, each with its own. */
 #ifndef VL_CLEAN_H
 #define VL_CLEAN_H
 
@@ -33,7 +33,8 @@ typedef enum vl_clean_pass {
 #define VL_CLEAN_DEFAULT                                                                           \
     (VL_CLEAN_ONE(LOWER) | VL_CLEAN_ONE(PUNCTUATION) | VL_CLEAN_ONE(SPACES))
 
-/* "lower,punctuation,spaces" <-> bits. "" and "none" are 0. Unknown name: VALENCE_ARGUMENT. */
+/* "lower,punctuation,spaces" <-> bits. "" and "none" are 0 (written: "none"); any order, spaces
+ * around a name do not count. Unknown name: VALENCE_ARGUMENT, *passes stays as it is. */
 vl_status vl_clean_parse(uint32_t *passes, vl_span names, valence_error *error);
 vl_status vl_clean_names(uint32_t passes, vl_buffer *out);
 
@@ -43,9 +44,13 @@ typedef struct vl_clean_scratch {
 } vl_clean_scratch;
 void vl_clean_scratch_release(vl_clean_scratch *s);
 
-/* Rewrites text (valid UTF-8) by the passes; *out points into scratch, or is text itself when no
- * pass runs. With LOWER|PUNCTUATION|SPACES the result equals Python's
- *     re.sub(r'\s+', ' ', re.sub(r'[^\w\s]', '', text.lower())).strip()                       */
+/* Rewrites text (valid UTF-8) by the passes; *out points into scratch, or is text itself when
+ * nothing changes; it is valid until the next call with that scratch. text may not lie in scratch.
+ * With LOWER|PUNCTUATION|SPACES the result equals Python 3.11's
+ *     re.sub(r'\s+', ' ', re.sub(r'[^\w\s]', '', text.lower())).strip()
+ * and these three read an invalid sequence as U+FFFD; the passes before them copy its bytes.
+ * Once scratch has grown to the texts' size nothing is allocated. VALENCE_NO_MEMORY, or
+ * VALENCE_LIMIT for a text that does not fit 4 GiB. */
 vl_status vl_clean(uint32_t passes, vl_span text, vl_clean_scratch *scratch, vl_span *out);
 
 #endif

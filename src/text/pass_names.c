@@ -12,9 +12,7 @@ static size_t find(vl_span text, size_t from)
 static size_t match(vl_span text, size_t at, vl_replacement *by)
 {
     if (vl_word_before(text, at)) return 0;
-    size_t end = at + 1;
-    int len;
-    for (; vl_word_at(text, end); end += (size_t)len) vl_utf8_at(text, end, &len);
+    size_t end = vl_word_run(text, at + 1);
     vl_replace_with(by, " usertoken ");
     return end > at + 1 ? end - at : 0;
 }

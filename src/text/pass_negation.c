@@ -7,9 +7,10 @@
 #include "text/passes.h"
 #include "text/unicode.h"
 
-enum { LONGEST = 8 }; /* bytes of the longest listed negation, and more than n't needs */
+enum { LONGEST = 8 }; /* bytes of the longest listed negation */
 
-static const char *const negations[] = {
+/* Lower case, filled up with NUL. */
+static const char negations[][LONGEST] = {
     "not",      "no",     "never",   "none",  "nobody", "nothing", "nowhere", "neither",
     "nor",      "cannot", "without", "aint",  "arent",  "cant",    "couldnt", "didnt",
     "doesnt",   "dont",   "hadnt",   "hasnt", "havent", "isnt",    "mustnt",  "neednt",
@@ -45,8 +46,7 @@ static size_t apostrophe(vl_span text, size_t at)
 static size_t word_end(vl_span text, size_t at)
 {
     for (;;) {
-        int len;
-        while (vl_word_at(text, at)) vl_utf8_at(text, at, &len), at += (size_t)len;
+        at = vl_word_run(text, at);
         size_t inner = at < text.len ? apostrophe(text, at) : 0;
         if (inner == 0 || !vl_word_at(text, at + inner)) return at;
         at += inner;
@@ -62,17 +62,24 @@ static bool ends_in_nt(vl_span word)
     return word.len >= 5 && memcmp(end - 4, "\xE2\x80\x99", 3) == 0 && (end[-5] | 0x20) == 'n';
 }
 
+/* As all listed words do. */
+static bool may_be_listed(vl_span word)
+{
+    char first = word.ptr[0] | 0x20, last = word.ptr[word.len - 1] | 0x20;
+    return word.len <= LONGEST && (first == 'n' || last == 't');
+}
+
 static bool is_negation(vl_span word)
 {
     if (ends_in_nt(word)) return true;
-    if (word.len > LONGEST) return false;
-    char lower[LONGEST];
+    if (!may_be_listed(word)) return false;
+    char lower[LONGEST] = {0};
     for (size_t i = 0; i < word.len; i++) {
         char c = word.ptr[i];
         lower[i] = (char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
     }
     for (size_t i = 0; i < sizeof negations / sizeof *negations; i++)
-        if (vl_span_is((vl_span){lower, word.len}, negations[i])) return true;
+        if (memcmp(lower, negations[i], LONGEST) == 0) return true;
     return false;
 }
 
@@ -92,17 +99,28 @@ static vl_status take_word(scope *s, size_t at, size_t end)
     return status;
 }
 
+/* Takes one code point between words; returns where the next one starts. */
+static size_t take_other(scope *s, size_t at)
+{
+    int len = 1;
+    uint32_t c = (unsigned char)s->text.ptr[at];
+    if (c >= 0x80) c = vl_utf8_at(s->text, at, &len);
+    if (vl_is_space(c)) {
+        s->fresh = true;
+    } else if (ends_scope(s->text, at)) {
+        s->negated = false;
+        s->fresh = true;
+    }
+    return at + (size_t)len;
+}
+
 vl_status vl_pass_negation(vl_span text, vl_buffer *out, bool *changed)
 {
     scope s = {.text = text, .out = out, .fresh = true};
     for (size_t at = 0; at < text.len;) {
-        int len;
-        uint32_t c = vl_utf8_at(text, at, &len);
         size_t end = word_end(text, at);
         if (end > at) VL_TRY(take_word(&s, at, end));
-        else if (ends_scope(text, at)) s.negated = false, s.fresh = true;
-        else if (c != VL_UTF8_BAD && vl_is_space(c)) s.fresh = true;
-        at = end > at ? end : at + (size_t)len;
+        at = end > at ? end : take_other(&s, at);
     }
     *changed = s.copied > 0;
     return *changed ? vl_buffer_append(out, text.ptr + s.copied, text.len - s.copied) : VALENCE_OK;

@@ -32,11 +32,16 @@ bool vl_is_letter(uint32_t c)
     return is_letter_category(category_of(c));
 }
 
+static bool is_ascii_word(uint32_t c)
+{
+    return (c | 0x20) - 'a' < 26 || c - '0' < 10 || c == '_';
+}
+
 bool vl_is_word(uint32_t c)
 {
+    if (c < 0x80) return is_ascii_word(c);
     utf8proc_category_t k = category_of(c);
-    return is_letter_category(k) || (k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO) ||
-           c == '_';
+    return is_letter_category(k) || (k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO);
 }
 
 int vl_lower(uint32_t out[VL_LOWER_MAX], uint32_t c)
@@ -132,10 +137,23 @@ bool vl_word_before(vl_span text, size_t at)
     return c != VL_UTF8_BAD && vl_is_word(c);
 }
 
+/* Length of the \w at at (< len), 0: none. */
+static size_t word_length(vl_span text, size_t at)
+{
+    unsigned char first = (unsigned char)text.ptr[at];
+    if (first < 0x80) return is_ascii_word(first);
+    int len;
+    uint32_t c = vl_utf8_at(text, at, &len);
+    return c != VL_UTF8_BAD && vl_is_word(c) ? (size_t)len : 0;
+}
+
+size_t vl_word_run(vl_span text, size_t at)
+{
+    for (size_t len; at < text.len && (len = word_length(text, at)) > 0;) at += len;
+    return at;
+}
+
 bool vl_word_at(vl_span text, size_t at)
 {
-    int len;
-    if (at >= text.len) return false;
-    uint32_t c = vl_utf8_at(text, at, &len);
-    return c != VL_UTF8_BAD && vl_is_word(c);
+    return at < text.len && word_length(text, at) > 0;
 }

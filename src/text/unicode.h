@@ -36,6 +36,8 @@ static inline uint32_t vl_utf8_at(vl_span text, size_t at, int *len)
 
 /* Whether a \w stands directly before at; false at the start. */
 bool vl_word_before(vl_span text, size_t at);
+/* Behind the \w that stand at at (<= len); at itself if none does. */
+size_t vl_word_run(vl_span text, size_t at);
 /* Whether a \w stands directly at at; false at the end. */
 bool vl_word_at(vl_span text, size_t at);
 

@@ -1,0 +1,38 @@
+/* engine_model.h: what valence_model is inside: a model with its text pipeline, labels, calibration
+ * and rules for deciding. Constant once open, but for the reserve of contexts. */
+#ifndef VL_ENGINE_MODEL_H
+#define VL_ENGINE_MODEL_H
+
+#include <pthread.h>
+
+#include "base/mapped_file.h"
+#include "base/store.h"
+#include "models/model.h"
+#include "text/features.h"
+
+enum { VL_RESERVE = 64 };
+
+struct valence_model {
+    vl_mapped_file file; /* data NULL: the bytes are the embedded model's */
+    vl_span bytes;
+    vl_store *store;
+    vl_features features;
+    vl_model *model;
+    char **labels; /* (K) */
+    float temperature;
+    int32_t neutral; /* index of the label "neutral", or -1 */
+    valence_model_options options;
+    double load_seconds;
+    char *name, *path;
+    pthread_mutex_t lock;
+    valence_context *reserve[VL_RESERVE]; /* idle contexts of valence_predict */
+    int reserved;
+};
+
+/* Makes a model of bytes already in memory (file->data NULL) or of a mapping, which it takes over
+ * even on failure. name and path are for messages and info. */
+vl_status vl_engine_model_make(valence_model **out, vl_mapped_file *file, vl_span bytes,
+                               const char *name, const char *path,
+                               const valence_model_options *options, valence_error *error);
+
+#endif

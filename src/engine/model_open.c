@@ -1,0 +1,199 @@
+/* model_open.c: from a name or path to a valence_model. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "engine/embedded_model.h"
+#include "engine/engine_model.h"
+#include "engine/model_config.h"
+#include "formats/safetensors.h"
+
+enum { PATH_MAX_BYTES = 4096 };
+
+valence_model_options valence_model_defaults(void)
+{
+    return (valence_model_options){0};
+}
+
+/* ---- Where a model lies ---------------------------------------------------------------------- */
+
+static bool exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+/* folder/name.safetensors, if there is such a file. */
+static bool in_folder(char *path, const char *folder, const char *name)
+{
+    int n = snprintf(path, PATH_MAX_BYTES, "%s/%s.safetensors", folder, name);
+    return n > 0 && n < PATH_MAX_BYTES && exists(path);
+}
+
+/* The folder of the running program, and what lies around it when installed or built. */
+static bool beside_program(char *path, const char *name)
+{
+    static const char *const places[] = {"", "/models", "/../share/valence/models", "/../../models"};
+    char program[PATH_MAX_BYTES], folder[PATH_MAX_BYTES + 64];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n <= 0) return false;
+    program[n] = '\0';
+    char *slash = strrchr(program, '/');
+    if (slash) *slash = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        snprintf(folder, sizeof folder, "%s%s", program, places[i]);
+        if (in_folder(path, folder, name)) return true;
+    }
+    return false;
+}
+
+static bool is_name(const char *s)
+{
+    return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(s);
+}
+
+/* path: the file to map, or "" for the embedded model. */
+static vl_status find_model(char *path, const char *name, valence_error *error)
+{
+    const char *folder = getenv("VALENCE_MODELS");
+    path[0] = '\0';
+    if (!is_name(name) || (exists(name) && strchr(name, '/'))) {
+        snprintf(path, PATH_MAX_BYTES, "%s", name);
+        return VALENCE_OK;
+    }
+    if (folder && in_folder(path, folder, name)) return VALENCE_OK;
+    if (strcmp(name, "general") == 0) {
+        path[0] = '\0';
+        return VALENCE_OK;
+    }
+    if (beside_program(path, name)) return VALENCE_OK;
+    if (in_folder(path, "/usr/local/share/valence/models", name)) return VALENCE_OK;
+    if (in_folder(path, "/usr/share/valence/models", name)) return VALENCE_OK;
+    return vl_fail(error, VALENCE_NOT_FOUND,
+                   "no model '%.200s': not a file, and not among the shipped models (set "
+                   "VALENCE_MODELS to their folder)", name);
+}
+
+/* ---- Making it ------------------------------------------------------------------------------- */
+
+static int32_t label_index(const valence_model *m, const char *label)
+{
+    for (int32_t k = 0; k < m->model->K; k++)
+        if (strcmp(m->labels[k], label) == 0) return k;
+    return -1;
+}
+
+static vl_status make_parts(valence_model *m, valence_error *error)
+{
+    int32_t K = 0;
+    VL_TRY(vl_safetensors_read(&m->store, m->bytes, m->path, error));
+    VL_TRY(vl_model_config_check(m->store, error));
+    VL_TRY(vl_model_config_read_features(&m->features, m->store, error));
+    VL_TRY(vl_model_build(&m->model, m->store, error));
+    VL_TRY(vl_model_config_read_labels(&m->labels, &K, m->store, error));
+    VL_TRY(vl_model_config_read_temperature(&m->temperature, m->store, error));
+    if (K != m->model->K)
+        return vl_fail(error, VALENCE_FORMAT, "%d labels, but %d classes", K, m->model->K);
+    if ((int64_t)m->features.table.buckets * VL_BUCKET != m->model->inputs)
+        return vl_fail(error, VALENCE_FORMAT, "its n-gram table and its weights differ in size");
+    m->neutral = label_index(m, "neutral");
+    return VALENCE_OK;
+}
+
+/* Puts the file's name before the message, unless it is there. */
+static void name_file(valence_error *error, const char *path)
+{
+    if (!error || strstr(error->message, path)) return;
+    char message[sizeof error->message];
+    snprintf(message, sizeof message, "cannot use model '%.150s': %.200s", path, error->message);
+    memcpy(error->message, message, sizeof message);
+}
+
+vl_status vl_engine_model_make(valence_model **out, vl_mapped_file *file, vl_span bytes,
+                               const char *name, const char *path,
+                               const valence_model_options *options, valence_error *error)
+{
+    double start = vl_clock_seconds();
+    valence_model *m = vl_alloc_zero(VL_MEM_MODEL, sizeof *m);
+    if (!m) {
+        vl_mapped_file_release(file);
+        return vl_fail_memory(error, sizeof *m, "a model");
+    }
+    m->file = *file;
+    m->bytes = bytes;
+    m->options = options ? *options : valence_model_defaults();
+    pthread_mutex_init(&m->lock, NULL);
+    m->name = vl_copy_string(VL_MEM_MODEL, name, strlen(name));
+    m->path = vl_copy_string(VL_MEM_MODEL, path, strlen(path));
+    vl_status status = m->name && m->path ? make_parts(m, error)
+                                          : vl_fail_memory(error, 64, "a model's name");
+    if (status != VALENCE_OK) {
+        name_file(error, path);
+        valence_model_close(m);
+        return status;
+    }
+    m->load_seconds = vl_clock_seconds() - start;
+    *out = m;
+    return VALENCE_OK;
+}
+
+static vl_status check_options(const valence_model_options *o, valence_error *error)
+{
+    if (o && !(o->neutral_band >= 0 && o->neutral_band <= 0.5))
+        return vl_fail(error, VALENCE_ARGUMENT, "the neutral band must be between 0 and 0.5");
+    if (o && !(o->min_confidence >= 0 && o->min_confidence <= 1))
+        return vl_fail(error, VALENCE_ARGUMENT, "the least confidence must be between 0 and 1");
+    return VALENCE_OK;
+}
+
+valence_status valence_model_open(valence_model **model, const char *name_or_path,
+                                  const valence_model_options *options, valence_error *error)
+{
+    char path[PATH_MAX_BYTES];
+    vl_mapped_file file = {.slot = -1};
+    *model = NULL;
+    VL_TRY(check_options(options, error));
+    VL_TRY(find_model(path, name_or_path, error));
+    if (!*path)
+        return vl_engine_model_make(model, &file, vl_embedded_model(), name_or_path, "embedded",
+                                    options, error);
+    vl_status status = vl_mapped_file_open(&file, path, error);
+    if (status == VALENCE_UNSUPPORTED)
+        return vl_fail(error, status, "cannot use model '%.250s': not a regular file", path);
+    VL_TRY(status);
+    return vl_engine_model_make(model, &file, (vl_span){file.data, file.size}, name_or_path, path,
+                                options, error);
+}
+
+void valence_model_close(valence_model *m)
+{
+    if (!m) return;
+    for (int i = 0; i < m->reserved; i++) valence_context_close(m->reserve[i]);
+    vl_model_close(m->model);
+    vl_store_close(m->store);
+    vl_mapped_file_release(&m->file);
+    pthread_mutex_destroy(&m->lock);
+    vl_free(m->labels);
+    vl_free(m->name);
+    vl_free(m->path);
+    vl_free(m);
+}
+
+void valence_model_describe(const valence_model *m, valence_model_info *info)
+{
+    const char *card = vl_store_get(m->store, "card");
+    const vl_tensor *weight = vl_store_find(m->store, "linear.weight");
+    *info = (valence_model_info){.name = m->name,
+                                 .path = m->path,
+                                 .family = m->model->class->family,
+                                 .dtype = weight ? vl_dtype_name(weight->dtype) : "",
+                                 .label_count = m->model->K,
+                                 .labels = (const char *const *)m->labels,
+                                 .bytes = m->bytes.len,
+                                 .features = (uint64_t)m->model->inputs,
+                                 .temperature = m->temperature,
+                                 .card = card ? card : "{}",
+                                 .load_seconds = m->load_seconds};
+}

@@ -1,0 +1,107 @@
+/* predict.c: one text through pipeline, model and decision. */
+#include <string.h>
+
+#include "engine/engine_model.h"
+#include "kernels/softmax.h"
+
+struct valence_context {
+    const valence_model *model;
+    vl_feature_scratch *scratch;
+    float *logits, *probabilities; /* (K) each, one block */
+};
+
+valence_status valence_context_open(valence_context **context, const valence_model *model,
+                                    valence_error *error)
+{
+    *context = NULL;
+    valence_context *c = vl_alloc_zero(VL_MEM_REQUEST, sizeof *c);
+    if (!c) return vl_fail_memory(error, sizeof *c, "a context");
+    c->model = model;
+    c->logits = vl_alloc_array(VL_MEM_REQUEST, (size_t)model->model->K * 2, sizeof *c->logits);
+    vl_status status = c->logits ? vl_feature_scratch_open(&c->scratch, &model->features, error)
+                                 : vl_fail_memory(error, (size_t)model->model->K * 8, "logits");
+    if (status != VALENCE_OK) {
+        valence_context_close(c);
+        return status;
+    }
+    c->probabilities = c->logits + model->model->K;
+    *context = c;
+    return VALENCE_OK;
+}
+
+void valence_context_close(valence_context *c)
+{
+    if (!c) return;
+    vl_feature_scratch_close(c->scratch);
+    vl_free(c->logits);
+    vl_free(c);
+}
+
+static int best_of(const float *p, int32_t K)
+{
+    int32_t best = 0;
+    for (int32_t k = 1; k < K; k++)
+        if (p[k] > p[best]) best = k;
+    return best;
+}
+
+/* The label a person is told: the best class, unless the options ask to abstain. */
+static const char *decide(const valence_model *m, const float *p, int best)
+{
+    if (p[best] < (float)m->options.min_confidence) return "uncertain";
+    if (m->model->K == 2 && p[best] - 0.5f < (float)m->options.neutral_band) return "neutral";
+    return m->labels[best];
+}
+
+valence_status valence_context_predict(valence_context *c, const char *text, size_t len,
+                                       valence_prediction *prediction, valence_error *error)
+{
+    const valence_model *m = c->model;
+    vl_batch batch;
+    uint64_t words = 0;
+    vl_status status =
+        vl_features_of_text(&m->features, c->scratch, (vl_span){text, len}, &batch, &words);
+    if (status != VALENCE_OK) return vl_fail(error, status, "out of memory for a text of %zu bytes", len);
+    VL_TRY(m->model->class->forward(m->model, &batch, NULL, c->logits));
+    vl_softmax(c->probabilities, c->logits, 1, m->model->K, m->temperature);
+    int best = best_of(c->probabilities, m->model->K);
+    *prediction = (valence_prediction){.label = decide(m, c->probabilities, best),
+                                       .label_index = best,
+                                       .score = c->probabilities[best],
+                                       .empty = words == 0,
+                                       .probabilities = c->probabilities,
+                                       .logits = c->logits};
+    return VALENCE_OK;
+}
+
+/* ---- Without a context: the model keeps a few ------------------------------------------------- */
+
+static valence_context *take_context(valence_model *m)
+{
+    pthread_mutex_lock(&m->lock);
+    valence_context *c = m->reserved > 0 ? m->reserve[--m->reserved] : NULL;
+    pthread_mutex_unlock(&m->lock);
+    return c;
+}
+
+static void return_context(valence_model *m, valence_context *c)
+{
+    pthread_mutex_lock(&m->lock);
+    if (m->reserved < VL_RESERVE) {
+        m->reserve[m->reserved++] = c;
+        c = NULL;
+    }
+    pthread_mutex_unlock(&m->lock);
+    valence_context_close(c);
+}
+
+valence_status valence_predict(valence_model *model, const char *text, size_t len,
+                               valence_prediction *prediction, valence_error *error)
+{
+    valence_context *c = take_context(model);
+    if (!c) VL_TRY(valence_context_open(&c, model, error));
+    vl_status status = valence_context_predict(c, text, len, prediction, error);
+    prediction->probabilities = prediction->logits = NULL;
+    return_context(model, c);
+    return status;
+}

@@ -1,0 +1,43 @@
+/* model.h: what every model can do. A model is built from a store, constant afterwards and shared by
+ * all threads; whatever a forward pass writes lives in scratch memory of the caller's.
+ * Ownership: the model borrows tensor data from its store, which must outlive it. */
+#ifndef VL_MODEL_H
+#define VL_MODEL_H
+
+#include "base/batch.h"
+#include "base/graph.h"
+#include "base/store.h"
+
+typedef struct vl_model vl_model;
+
+typedef struct vl_model_class {
+    const char *family; /* one of the names a file's metadata may give */
+
+    /* Makes a model of the store's tensors and metadata. Checks all shapes. */
+    vl_status (*build)(vl_model **out, const vl_store *store, valence_error *error);
+
+    /* Bytes of scratch (64-byte aligned) that forward needs for at most B texts of T entries in
+     * all. 0: none. */
+    size_t (*scratch)(const vl_model *m, int32_t B, int64_t T);
+
+    /* logits: (B,K) row-major. batch ids must lie in [0, vl_model.inputs). */
+    vl_status (*forward)(const vl_model *m, const vl_batch *batch, void *scratch, float *logits);
+
+    /* Writes the model down as neutral operators, for export. VALENCE_UNSUPPORTED if it cannot. */
+    vl_status (*describe)(const vl_model *m, vl_graph *graph, valence_error *error);
+
+    void (*close)(vl_model *m);
+} vl_model_class;
+
+/* The head of every model; the family's own struct begins with it. */
+struct vl_model {
+    const vl_model_class *class;
+    int32_t K;      /* classes */
+    int32_t inputs; /* ids are below this */
+};
+
+/* Builds by the store's metadata key "family". Unknown family: VALENCE_UNSUPPORTED. */
+vl_status vl_model_build(vl_model **out, const vl_store *store, valence_error *error);
+void vl_model_close(vl_model *m); /* NULL is fine */
+
+#endif

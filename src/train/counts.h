@@ -1,0 +1,58 @@
+/* counts.h: how many texts of each class hold each n-gram. The raw material of naive Bayes, of the
+ * choice of features and of n-gram weights. Counts of shards add up: counting all at once, or parts
+ * that are merged, in any number of threads, gives the same counts.
+ *
+ * N-grams are kept by the upper 48 bits of their number: everything ngram_table.h uses. */
+#ifndef VL_COUNTS_H
+#define VL_COUNTS_H
+
+#include "base/workers.h"
+#include "text/features.h"
+#include "train/corpus.h"
+
+enum {
+    VL_COUNT_PARTS = 256,   /* n-grams are divided by their upper 8 bits */
+    VL_COUNT_CLASSES = 32   /* with more classes only the sum over classes is counted */
+};
+
+#define VL_NGRAM_MASK (~(uint64_t)0xFFFF)
+
+/* One hash table: open addressing, entries of 8 + 4 * columns bytes. */
+typedef struct vl_count_part {
+    char *entries;
+    uint64_t capacity; /* a power of two, or 0 */
+    uint64_t used;
+} vl_count_part;
+
+typedef struct vl_counts {
+    int32_t columns; /* classes, or 1 */
+    size_t stride;   /* bytes of an entry */
+    vl_count_part part[VL_COUNT_PARTS];
+} vl_counts;
+
+/* Empty counts for K classes. */
+void vl_counts_init(vl_counts *c, int32_t K);
+void vl_counts_release(vl_counts *c);
+
+/* Adds the corpus' texts under the features' pipeline (passes, words, max_n, counts or presence).
+ * Each text adds its example weight. */
+vl_status vl_counts_add_corpus(vl_counts *c, const vl_corpus *corpus, const vl_features *f,
+                               vl_workers *workers, valence_error *error);
+
+/* Adds to one n-gram's columns (columns values). Not thread-safe within a part. */
+vl_status vl_counts_add(vl_counts *c, uint64_t ngram, const float *values);
+
+static inline int vl_count_part_of(uint64_t ngram) { return (int)(ngram >> 56); }
+
+/* Entry i of a part: its number (0: none here) and its columns. */
+static inline uint64_t vl_count_entry(const vl_counts *c, const vl_count_part *p, uint64_t i,
+                                      const float **values)
+{
+    const char *entry = p->entries + i * c->stride;
+    *values = (const float *)(const void *)(entry + sizeof(uint64_t));
+    return *(const uint64_t *)(const void *)entry;
+}
+
+uint64_t vl_counts_total(const vl_counts *c); /* different n-grams */
+
+#endif

@@ -1,0 +1,230 @@
+/* vocabulary.c: scores all counted n-grams, finds the score that leaves `capacity` of them, and fills
+ * the buckets, the strongest first. A part of the counts owns a range of buckets, because both go by
+ * the upper bits of an n-gram's number: so parts run in parallel. */
+#include "train/vocabulary.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SCORE_BINS = 1 << 16 };
+
+#define SLOTS_PER_NGRAM 1.25 /* leaves about one in fifty without a place at full capacity */
+
+typedef struct candidate {
+    uint64_t number;
+    float score;
+    const float *counts;
+} candidate;
+
+typedef struct chosen_part {
+    candidate *list;
+    int64_t count;
+    uint32_t *histogram; /* (SCORE_BINS), shared by the parts of one thread */
+} chosen_part;
+
+typedef struct choosing {
+    vl_vocabulary *v;
+    const vl_counts *counts;
+    const double *class_texts;
+    int32_t K;
+    const vl_vocabulary_options *options;
+    chosen_part part[VL_COUNT_PARTS];
+    uint32_t *histograms; /* (threads, SCORE_BINS) */
+    float threshold;
+    vl_status status[VL_COUNT_PARTS];
+} choosing;
+
+float vl_ngram_strength(const float *counts, const double *class_texts, int32_t K, float smoothing)
+{
+    double all = 0, texts = 0, best = 0;
+    for (int32_t k = 0; k < K; k++) {
+        all += counts[k];
+        texts += class_texts[k];
+    }
+    for (int32_t k = 0; k < K; k++) {
+        double p = (counts[k] + smoothing) / (class_texts[k] + 2 * smoothing);
+        double q = (all - counts[k] + smoothing) / (texts - class_texts[k] + 2 * smoothing);
+        double strength = fabs(log(p / q));
+        if (strength > best) best = strength;
+        if (K == 2) break;
+    }
+    return (float)best;
+}
+
+static float count_of(const float *counts, int32_t columns)
+{
+    float n = 0;
+    for (int32_t k = 0; k < columns; k++) n += counts[k];
+    return n;
+}
+
+static float score_of(const choosing *job, const float *counts, float n)
+{
+    if (job->options->choice == VL_CHOOSE_FREQUENCY || job->counts->columns != job->K) return n;
+    float strength = vl_ngram_strength(counts, job->class_texts, job->K, job->options->smoothing);
+    return job->options->choice == VL_CHOOSE_STRENGTH ? strength : strength * sqrtf(n);
+}
+
+/* Scores are >= 0, so their bits order as they do. */
+static uint32_t bin_of(float score)
+{
+    uint32_t bits;
+    memcpy(&bits, &score, sizeof bits);
+    return bits >> 15;
+}
+
+static void collect_job(void *argument, int64_t index, int thread)
+{
+    choosing *job = argument;
+    const vl_count_part *p = &job->counts->part[index];
+    chosen_part *out = &job->part[index];
+    uint32_t *histogram = job->histograms + (size_t)thread * SCORE_BINS;
+    int64_t room = 0;
+    for (uint64_t i = 0; i < p->capacity; i++) {
+        const float *counts;
+        uint64_t number = vl_count_entry(job->counts, p, i, &counts);
+        if (!number) continue;
+        float n = count_of(counts, job->counts->columns);
+        if (n < job->options->min_count) continue;
+        if (out->count == room) {
+            room = room ? room * 2 : 1024;
+            candidate *list = vl_realloc(VL_MEM_TRAINING, out->list, (size_t)room * sizeof *list);
+            if (!list) {
+                job->status[index] = VALENCE_NO_MEMORY;
+                return;
+            }
+            out->list = list;
+        }
+        float score = score_of(job, counts, n);
+        out->list[out->count++] = (candidate){number, score, counts};
+        histogram[bin_of(score)]++;
+    }
+}
+
+/* The lowest bin such that at most `capacity` candidates lie in it or above. */
+static uint32_t threshold_bin(const choosing *job, int threads)
+{
+    int64_t taken = 0;
+    for (uint32_t bin = SCORE_BINS; bin-- > 0;) {
+        for (int t = 0; t < threads; t++) taken += job->histograms[(size_t)t * SCORE_BINS + bin];
+        if (taken > job->options->capacity) return bin + 1;
+    }
+    return 0;
+}
+
+static int by_score(const void *a, const void *b)
+{
+    const candidate *x = a, *y = b;
+    if (x->score != y->score) return x->score > y->score ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Buckets at the border of two parts are shared: those are filled by fill_borders afterwards. */
+static bool bucket_is_shared(const vl_vocabulary *v, uint64_t number)
+{
+    uint32_t bucket = vl_ngram_bucket(number, v->buckets);
+    uint64_t part = number >> 56;
+    return vl_ngram_bucket(part << 56, v->buckets) == bucket ||
+           vl_ngram_bucket((part << 56) | ((uint64_t)1 << 56) - 1, v->buckets) == bucket;
+}
+
+static bool place(vl_vocabulary *v, const candidate *c)
+{
+    int32_t slot = vl_ngram_insert(v->fingerprints, v->buckets, c->number);
+    if (slot < 0 || v->numbers[slot]) return false; /* full, or the fingerprint is taken */
+    v->numbers[slot] = c->number;
+    memcpy(v->counts + (size_t)slot * (size_t)v->columns, c->counts,
+           (size_t)v->columns * sizeof(float));
+    return true;
+}
+
+static void fill_job(void *argument, int64_t index, int thread)
+{
+    (void)thread;
+    choosing *job = argument;
+    chosen_part *p = &job->part[index];
+    int64_t kept = 0;
+    for (int64_t i = 0; i < p->count; i++)
+        if (p->list[i].score >= job->threshold) p->list[kept++] = p->list[i];
+    p->count = kept;
+    if (kept > 1) qsort(p->list, (size_t)kept, sizeof *p->list, by_score);
+    for (int64_t i = 0; i < kept; i++)
+        if (!bucket_is_shared(job->v, p->list[i].number)) place(job->v, &p->list[i]);
+}
+
+static void fill_borders(choosing *job)
+{
+    for (int p = 0; p < VL_COUNT_PARTS; p++)
+        for (int64_t i = 0; i < job->part[p].count; i++)
+            if (bucket_is_shared(job->v, job->part[p].list[i].number))
+                place(job->v, &job->part[p].list[i]);
+}
+
+static vl_status vocabulary_init(vl_vocabulary *v, int64_t ngrams, int32_t columns)
+{
+    memset(v, 0, sizeof *v);
+    double buckets = ceil((double)ngrams * SLOTS_PER_NGRAM / VL_BUCKET);
+    v->buckets = buckets < 1 ? 1 : (uint32_t)buckets;
+    v->slots = (int64_t)v->buckets * VL_BUCKET;
+    v->columns = columns;
+    size_t n = (size_t)v->slots;
+    v->fingerprints = vl_alloc_zero(VL_MEM_TRAINING, n * sizeof *v->fingerprints);
+    v->numbers = vl_alloc_zero(VL_MEM_TRAINING, n * sizeof *v->numbers);
+    v->counts = vl_alloc_zero(VL_MEM_TRAINING, n * (size_t)columns * sizeof *v->counts);
+    return v->fingerprints && v->numbers && v->counts ? VALENCE_OK : VALENCE_NO_MEMORY;
+}
+
+static int64_t candidates_at_least(const choosing *job)
+{
+    int64_t n = 0;
+    for (int p = 0; p < VL_COUNT_PARTS; p++)
+        for (int64_t i = 0; i < job->part[p].count; i++)
+            n += job->part[p].list[i].score >= job->threshold;
+    return n;
+}
+
+static vl_status choose(choosing *job, vl_workers *workers)
+{
+    int threads = vl_workers_threads(workers);
+    job->histograms =
+        vl_alloc_zero(VL_MEM_TRAINING, (size_t)threads * SCORE_BINS * sizeof *job->histograms);
+    if (!job->histograms) return VALENCE_NO_MEMORY;
+    vl_workers_run(workers, collect_job, job, VL_COUNT_PARTS);
+    for (int p = 0; p < VL_COUNT_PARTS; p++) VL_TRY(job->status[p]);
+    uint32_t bits = threshold_bin(job, threads) << 15;
+    memcpy(&job->threshold, &bits, sizeof bits);
+    VL_TRY(vocabulary_init(job->v, candidates_at_least(job), job->counts->columns));
+    vl_workers_run(workers, fill_job, job, VL_COUNT_PARTS);
+    fill_borders(job);
+    for (int64_t s = 0; s < job->v->slots; s++) job->v->used += job->v->numbers[s] != 0;
+    return VALENCE_OK;
+}
+
+vl_status vl_vocabulary_choose(vl_vocabulary *v, const vl_counts *counts, const double *class_texts,
+                               int32_t K, const vl_vocabulary_options *options,
+                               vl_workers *workers, valence_error *error)
+{
+    memset(v, 0, sizeof *v);
+    choosing *job = vl_alloc_zero(VL_MEM_TRAINING, sizeof *job);
+    if (!job) return vl_fail_memory(error, sizeof *job, "choosing n-grams");
+    *job = (choosing){
+        .v = v, .counts = counts, .class_texts = class_texts, .K = K, .options = options};
+    vl_status status = choose(job, workers);
+    for (int p = 0; p < VL_COUNT_PARTS; p++) vl_free(job->part[p].list);
+    vl_free(job->histograms);
+    vl_free(job);
+    if (status != VALENCE_OK) {
+        vl_vocabulary_release(v);
+        return vl_fail(error, status, "cannot choose n-grams: out of memory");
+    }
+    return VALENCE_OK;
+}
+
+void vl_vocabulary_release(vl_vocabulary *v)
+{
+    vl_free(v->fingerprints);
+    vl_free(v->numbers);
+    vl_free(v->counts);
+    memset(v, 0, sizeof *v);
+}
