@@ -81,10 +81,8 @@ static inline void add_span(text *t, vl_span s)
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
         char hex[8];
-        if (c >= ' ' && c < 127 && c != '\\' && c != '|')
-            add(t, s.ptr + i, 1);
-        else
-            add(t, hex, (size_t)snprintf(hex, sizeof hex, "\\%02x", c));
+        if (c >= ' ' && c < 127 && c != '\\' && c != '|') add(t, s.ptr + i, 1);
+        else add(t, hex, (size_t)snprintf(hex, sizeof hex, "\\%02x", c));
     }
 }
 
@@ -93,11 +91,12 @@ static inline void add_record(text *t, vl_status status, const vl_record *r, con
 {
     char head[96];
     if (status != VALENCE_OK) {
-        add(t, head, (size_t)snprintf(head, sizeof head, "bad@%d:%d\n", (int)e->line, (int)e->byte));
+        add(t, head,
+            (size_t)snprintf(head, sizeof head, "bad@%d:%d\n", (int)e->line, (int)e->byte));
         return;
     }
-    add(t, head, (size_t)snprintf(head, sizeof head, "%d@%d:%d|", (int)r->row, (int)r->line,
-                                  (int)r->byte));
+    add(t, head,
+        (size_t)snprintf(head, sizeof head, "%d@%d:%d|", (int)r->row, (int)r->line, (int)r->byte));
     add_span(t, r->label);
     add(t, "|", 1);
     add_span(t, r->id);

@@ -1,15 +1,19 @@
 /* mem.c: accounted allocation. A header of one cache line before each block holds its size and
- * category; totals are atomics, so that an idle program pays one add per allocation. */
+ * category; totals are atomics, so that an idle program pays one add per allocation. Large blocks are
+ * mapped by themselves, in huge pages where the system gives them: training touches hundreds of
+ * megabytes once, and page faults of 4 KiB were half of its time. */
 #include "base/mem.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, MAPPED_FROM = 8 << 20 };
 
 typedef struct header {
     size_t size;
+    size_t mapped; /* bytes to unmap; 0: malloc's */
     vl_mem_category category;
 } header;
 
@@ -56,13 +60,23 @@ static header *header_of(void *block)
     return (header *)(void *)((char *)block - ALIGNMENT);
 }
 
+/* Fresh zeroed pages, or NULL. */
+static char *map_pages(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    madvise(p, bytes, MADV_HUGEPAGE); /* a wish: nothing is lost where it is refused */
+    return p;
+}
+
 void *vl_alloc(vl_mem_category category, size_t size)
 {
     if (size > SIZE_MAX - 2 * ALIGNMENT || must_fail()) return NULL;
     size_t whole = (size + 2 * ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    char *raw = aligned_alloc(ALIGNMENT, whole);
+    size_t mapped = whole >= MAPPED_FROM ? whole : 0;
+    char *raw = mapped ? map_pages(whole) : aligned_alloc(ALIGNMENT, whole);
     if (!raw) return NULL;
-    *(header *)(void *)raw = (header){size, category};
+    *(header *)(void *)raw = (header){size, mapped, category};
     account_change(category, (int64_t)size);
     account_call(category);
     return raw + ALIGNMENT;
@@ -70,8 +84,8 @@ void *vl_alloc(vl_mem_category category, size_t size)
 
 void *vl_alloc_zero(vl_mem_category category, size_t size)
 {
-    void *block = vl_alloc(category, size);
-    if (block) memset(block, 0, size);
+    char *block = vl_alloc(category, size);
+    if (block && !header_of(block)->mapped) memset(block, 0, size);
     return block;
 }
 
@@ -98,7 +112,8 @@ void vl_free(void *block)
     if (!block) return;
     header *h = header_of(block);
     account_change(h->category, -(int64_t)h->size);
-    free(h);
+    if (h->mapped) munmap(h, h->mapped);
+    else free(h);
 }
 
 char *vl_copy_string(vl_mem_category category, const char *text, size_t len)

@@ -1,10 +1,10 @@
 /* chunks.c: cuts the input into chunks of whole records.
  *
- * A chunk ends behind the last record that ends within chunk_bytes; if none does, it grows until one
- * ends. Mapped files are cut where they lie. A stream is read into the chunk's own buffer, and what
- * follows the last whole record waits in the input for the next chunk; a pipe that has no more just
- * now does not delay the records it has given. A record of a stream that passes max_record is read
- * to its end and thrown away; a chunk marked `oversized` stands for it. */
+ * A chunk ends behind the last record that ends within chunk_bytes; if none does, it grows until
+ * one ends. Mapped files are cut where they lie. A stream is read into the chunk's own buffer, and
+ * what follows the last whole record waits in the input for the next chunk; a pipe that has no more
+ * just now does not delay the records it has given. A record of a stream that passes max_record is
+ * read to its end and thrown away; a chunk marked `oversized` stands for it. */
 #include "data/source_state.h"
 
 /* Takes a chunk's bytes off the input and numbers it. */
@@ -31,7 +31,8 @@ static vl_status cut_mapped(vl_source *s, vl_chunk *chunk, bool *more, valence_e
     vl_cutter_init(&cut, s->layout.rules, s->layout.skip_blank);
     while (cut.end == 0 && cut.scanned < view.len) {
         size_t left = view.len - cut.scanned;
-        vl_cutter_scan(&cut, view.ptr, cut.scanned + (left < s->chunk_bytes ? left : s->chunk_bytes));
+        vl_cutter_scan(&cut, view.ptr,
+                       cut.scanned + (left < s->chunk_bytes ? left : s->chunk_bytes));
     }
     if (cut.scanned == view.len) vl_cutter_finish(&cut, view.ptr);
     chunk->bytes = (vl_span){view.ptr, cut.end};
@@ -105,10 +106,8 @@ static vl_status cut_stream(vl_source *s, vl_chunk *chunk, bool *more, valence_e
     VL_TRY(read_records(s, &cut, &chunk->oversized, error));
     *more = cut.end > 0 || chunk->oversized;
     if (!*more) return VALENCE_OK;
-    if (chunk->oversized)
-        VL_TRY(drop_record(s, &cut, error));
-    else
-        VL_TRY(vl_input_take(in, cut.end, &chunk->owned, error));
+    if (chunk->oversized) VL_TRY(drop_record(s, &cut, error));
+    else VL_TRY(vl_input_take(in, cut.end, &chunk->owned, error));
     chunk->bytes = chunk->oversized ? (vl_span){"", 0} : vl_buffer_span(&chunk->owned);
     number_chunk(s, chunk, &cut);
     return VALENCE_OK;

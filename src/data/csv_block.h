@@ -42,8 +42,8 @@ static inline vl_csv_state csv_block(vl_csv_masks *out, csv_bits b, const char *
     uint64_t carried = state == VL_CSV_QUOTED ? ~(uint64_t)0 : 0;
     uint64_t inside = b.quotes ? prefix_xor(b.quotes) ^ carried : carried;
     uint64_t separators = both & ~inside;
-    uint64_t may_open = (separators | b.quotes) << 1 |
-                        (uint64_t)(state == VL_CSV_START || state == VL_CSV_QUOTE);
+    uint64_t may_open =
+        (separators | b.quotes) << 1 | (uint64_t)(state == VL_CSV_START || state == VL_CSV_QUOTE);
     if (b.quotes & inside & ~may_open) return vl_csv_scan_scalar(out, bytes, n, rules, state);
     *out = (vl_csv_masks){separators, b.newlines};
     return state_behind(inside, b.quotes, separators, n);

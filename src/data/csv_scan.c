@@ -4,9 +4,12 @@
 vl_csv_scan_fn vl_csv_scan_of(vl_isa isa)
 {
     switch (isa) {
-    case VL_ISA_AVX512: return vl_csv_scan_avx512;
-    case VL_ISA_AVX2: return vl_csv_scan_avx2;
-    default: return vl_csv_scan_scalar;
+    case VL_ISA_AVX512:
+        return vl_csv_scan_avx512;
+    case VL_ISA_AVX2:
+        return vl_csv_scan_avx2;
+    default:
+        return vl_csv_scan_scalar;
     }
 }
 

@@ -1,9 +1,9 @@
-/* csv_scan.h: finds the structure of delimited text: which bytes end a field or a record, 64 bytes at
- * a time as bit masks. It knows nothing of columns or values. Every input is valid; any thread.
+/* csv_scan.h: finds the structure of delimited text: which bytes end a field or a record, 64 bytes
+ * at a time as bit masks. It knows nothing of columns or values. Every input is valid; any thread.
  *
  * The states are those of a byte-by-byte reader. A quote opens a field only as its first byte; in
- * the middle of an unquoted field it is an ordinary byte (as Python's csv has it), so one stray inch
- * mark does not swallow the rest of a file. A doubled quote inside quotes passes through
+ * the middle of an unquoted field it is an ordinary byte (as Python's csv has it), so one stray
+ * inch mark does not swallow the rest of a file. A doubled quote inside quotes passes through
  * VL_CSV_QUOTE back to VL_CSV_QUOTED. */
 #ifndef VL_CSV_SCAN_H
 #define VL_CSV_SCAN_H

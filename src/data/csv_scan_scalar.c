@@ -1,5 +1,5 @@
-/* csv_scan_scalar.c: the plain scan, one byte and one state at a time: what the fast ones must equal,
- * and what they fall back to for blocks with a quote where none should be. */
+/* csv_scan_scalar.c: the plain scan, one byte and one state at a time: what the fast ones must
+ * equal, and what they fall back to for blocks with a quote where none should be. */
 #include "data/csv_scan.h"
 
 static vl_csv_state step(vl_csv_state state, char byte, vl_csv_rules rules)
@@ -7,14 +7,16 @@ static vl_csv_state step(vl_csv_state state, char byte, vl_csv_rules rules)
     bool separator = byte == rules.delimiter || byte == '\n';
     bool quote = rules.quoting && byte == '"';
     switch (state) {
-    case VL_CSV_QUOTED: return quote ? VL_CSV_QUOTE : VL_CSV_QUOTED;
+    case VL_CSV_QUOTED:
+        return quote ? VL_CSV_QUOTE : VL_CSV_QUOTED;
     case VL_CSV_QUOTE:
         if (quote) return VL_CSV_QUOTED;
         break;
     case VL_CSV_START:
         if (quote) return VL_CSV_QUOTED;
         break;
-    case VL_CSV_UNQUOTED: break;
+    case VL_CSV_UNQUOTED:
+        break;
     }
     return separator ? VL_CSV_START : VL_CSV_UNQUOTED;
 }

@@ -12,10 +12,14 @@ static read_fn reader_of(vl_data_format format)
 {
     switch (format) {
     case VL_DATA_CSV:
-    case VL_DATA_TSV: return vl_table_read;
-    case VL_DATA_JSONL: return vl_json_read;
-    case VL_DATA_FOLDER: return vl_folder_read;
-    default: return vl_lines_read;
+    case VL_DATA_TSV:
+        return vl_table_read;
+    case VL_DATA_JSONL:
+        return vl_json_read;
+    case VL_DATA_FOLDER:
+        return vl_folder_read;
+    default:
+        return vl_lines_read;
     }
 }
 
@@ -118,8 +122,8 @@ vl_status vl_cursor_next(vl_cursor *c, vl_record *record, bool *more, valence_er
     do {
         vl_buffer_reset(&c->values);
         vl_buffer_reset(&c->repaired);
-        status = c->oversized ? read_oversized(c, record, more, error)
-                              : c->read(c, record, more, error);
+        status =
+            c->oversized ? read_oversized(c, record, more, error) : c->read(c, record, more, error);
         if (status == VALENCE_OK && !*more) return end_chunk(c, error);
         if (status != VALENCE_OK && status != VALENCE_FORMAT) return status;
     } while (!c->folder && !vl_shard_has(&c->layout->shard, record->row, record->byte - 1));
@@ -157,8 +161,8 @@ static bool is_ascii(const char *p, size_t len)
     uint64_t seen = 0, words[8];
     for (; len >= sizeof words; p += sizeof words, len -= sizeof words) {
         memcpy(words, p, sizeof words);
-        seen |= words[0] | words[1] | words[2] | words[3] | words[4] | words[5] | words[6] |
-                words[7];
+        seen |=
+            words[0] | words[1] | words[2] | words[3] | words[4] | words[5] | words[6] | words[7];
     }
     for (; len > 0; p++, len--) seen |= (uint64_t)(unsigned char)*p;
     return (seen & 0x8080808080808080u) == 0;
@@ -186,8 +190,8 @@ void vl_cursor_count_repaired(vl_cursor *c)
 vl_status vl_cursor_bad(const vl_cursor *c, const vl_record *record, const char *why,
                         valence_error *error)
 {
-    return vl_fail_at(error, VALENCE_FORMAT, record->line, record->byte, "bad record in '%.150s': %s",
-                      c->layout->path, why);
+    return vl_fail_at(error, VALENCE_FORMAT, record->line, record->byte,
+                      "bad record in '%.150s': %s", c->layout->path, why);
 }
 
 vl_status vl_cursor_too_long(const vl_cursor *c, const vl_record *record, valence_error *error)

@@ -1,5 +1,5 @@
-/* cursor.h: what the readers of the formats share: one thread's place in a chunk, and the memory its
- * records point into. For readers only; users see source.h. */
+/* cursor.h: what the readers of the formats share: one thread's place in a chunk, and the memory
+ * its records point into. For readers only; users see source.h. */
 #ifndef VL_CURSOR_H
 #define VL_CURSOR_H
 
@@ -24,7 +24,7 @@ struct vl_cursor {
 
     vl_csv_walk walk;
     vl_span *columns; /* (column_capacity) */
-    bool *marks; /* (column_capacity) CSV: has doubled quotes; JSONL: is JSON text */
+    bool *marks;      /* (column_capacity) CSV: has doubled quotes; JSONL: is JSON text */
     int column_capacity;
     vl_json_parser *parser;
     vl_buffer values;   /* of this record, where they are not in the input as they are */
@@ -37,8 +37,8 @@ vl_status vl_json_read(vl_cursor *c, vl_record *record, bool *more, valence_erro
 vl_status vl_lines_read(vl_cursor *c, vl_record *record, bool *more, valence_error *error);
 vl_status vl_folder_read(vl_cursor *c, vl_record *record, bool *more, valence_error *error);
 
-/* The next line, without its end, and its place in *record; skips blank lines where the format does.
- * False at the chunk's end. */
+/* The next line, without its end, and its place in *record; skips blank lines where the format
+ * does. False at the chunk's end. */
 bool vl_cursor_line(vl_cursor *c, vl_record *record);
 
 /* Room for `columns` values per record. */

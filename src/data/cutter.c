@@ -65,7 +65,8 @@ size_t vl_cutter_drop(vl_cutter *c, vl_span bytes, bool *over)
         vl_csv_masks m;
         size_t n = bytes.len - at < 64 ? bytes.len - at : 64;
         c->state = scan(&m, bytes.ptr + at, n, c->rules, c->state);
-        uint64_t ends = m.separators & m.newlines, through = ends ? ends ^ (ends - 1) : ~(uint64_t)0;
+        uint64_t ends = m.separators & m.newlines,
+                 through = ends ? ends ^ (ends - 1) : ~(uint64_t)0;
         c->newlines += vl_csv_count(m.newlines & through);
         *over = ends != 0;
         if (*over) return at + (size_t)__builtin_ctzll(ends) + 1;

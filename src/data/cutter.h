@@ -20,7 +20,8 @@ typedef struct vl_cutter {
 
 void vl_cutter_init(vl_cutter *c, vl_csv_rules rules, bool skip_blank);
 
-/* Looks at the bytes from where it stands up to `to`; what was seen before must not have changed. */
+/* Looks at the bytes from where it stands up to `to`; what was seen before must not have changed.
+ */
 void vl_cutter_scan(vl_cutter *c, const char *bytes, size_t to);
 
 /* No more bytes will come: what is left without a newline is the last record. */

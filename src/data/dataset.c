@@ -1,5 +1,5 @@
-/* dataset.c: takes FILE[@MAP][:weight=W] apart from the right, asking the file system where the text
- * could be read in two ways. */
+/* dataset.c: takes FILE[@MAP][:weight=W] apart from the right, asking the file system where the
+ * text could be read in two ways. */
 #include "data/dataset.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* dataset.h: a set of data as named on the command line: FILE[@MAP][:weight=W].
- * MAP is `0=negative,1=positive`: labels on the left are called what stands on the right; `3=` drops
- * the rows of label 3; a label that is not in a given MAP is an error. W > 0 weights the set's rows.
- * A FILE whose name holds '@' or ':' is meant if a file of that whole name exists. */
+ * MAP is `0=negative,1=positive`: labels on the left are called what stands on the right; `3=`
+ * drops the rows of label 3; a label that is not in a given MAP is an error. W > 0 weights the
+ * set's rows. A FILE whose name holds '@' or ':' is meant if a file of that whole name exists. */
 #ifndef VL_DATASET_H
 #define VL_DATASET_H
 

@@ -14,9 +14,9 @@ vl_data_format vl_format_of_name(const char *path)
     static const struct {
         const char *ending;
         vl_data_format format;
-    } endings[] = {{".csv", VL_DATA_CSV},      {".tsv", VL_DATA_TSV},   {".tab", VL_DATA_TSV},
-                   {".jsonl", VL_DATA_JSONL},  {".json", VL_DATA_JSONL},
-                   {".ndjson", VL_DATA_JSONL}, {".txt", VL_DATA_LINES}};
+    } endings[] = {{".csv", VL_DATA_CSV},     {".tsv", VL_DATA_TSV},    {".tab", VL_DATA_TSV},
+                   {".jsonl", VL_DATA_JSONL}, {".json", VL_DATA_JSONL}, {".ndjson", VL_DATA_JSONL},
+                   {".txt", VL_DATA_LINES}};
     vl_span name = vl_span_of(path);
     if (ends_with(name, ".gz")) name.len -= 3;
     if (ends_with(name, ".zst")) name.len -= 4;

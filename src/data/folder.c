@@ -147,10 +147,8 @@ static vl_status list_label(vl_folder *f, uint32_t label, valence_error *error)
     vl_buffer path;
     vl_buffer_init(&path, VL_MEM_IO, 1 << 16);
     vl_status status = vl_buffer_printf(&path, "%s/%s", f->path, f->names.data + label);
-    if (status == VALENCE_OK)
-        status = list(f, path.data, 'f', label, error);
-    else
-        vl_fail(error, status, "cannot list '%.250s': out of memory or too long a path", f->path);
+    if (status == VALENCE_OK) status = list(f, path.data, 'f', label, error);
+    else vl_fail(error, status, "cannot list '%.250s': out of memory or too long a path", f->path);
     vl_buffer_release(&path);
     return status;
 }

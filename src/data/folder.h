@@ -1,5 +1,6 @@
-/* folder.h: documents in a folder as in aclImdb: LABEL/FILE, one document per file. Lists them once,
- * in a fixed order: labels by name, files by name with numbers by value. Constant afterwards. */
+/* folder.h: documents in a folder as in aclImdb: LABEL/FILE, one document per file. Lists them
+ * once, in a fixed order: labels by name, files by name with numbers by value. Constant afterwards.
+ */
 #ifndef VL_FOLDER_H
 #define VL_FOLDER_H
 

@@ -20,10 +20,8 @@ static vl_status read_all(vl_cursor *c, int fd, const char *path, valence_error 
         size_t room = c->values.capacity - c->values.len;
         ssize_t n = read(fd, c->values.data + c->values.len, room < left ? room : left);
         if (n == 0) return VALENCE_OK;
-        if (n > 0)
-            c->values.len += (size_t)n;
-        else if (errno != EINTR)
-            return vl_fail_errno(error, "cannot read", path);
+        if (n > 0) c->values.len += (size_t)n;
+        else if (errno != EINTR) return vl_fail_errno(error, "cannot read", path);
     }
 }
 

@@ -27,7 +27,8 @@ void vl_input_release(vl_input *in); /* zeroed struct is fine */
 vl_span vl_input_view(const vl_input *in);
 bool vl_input_ended(const vl_input *in); /* nothing comes behind the view */
 
-/* Makes the view longer, by up to `more` bytes; unchanged only at the end. Mapped: nothing to do. */
+/* Makes the view longer, by up to `more` bytes; unchanged only at the end. Mapped: nothing to do.
+ */
 vl_status vl_input_grow(vl_input *in, size_t more, valence_error *error);
 
 /* Drops the first n bytes of the view. */

@@ -56,14 +56,20 @@ static vl_status write_value(vl_buffer *out, vl_json v)
     vl_span text = {"", 0};
     bool boolean = false;
     switch (vl_json_type_of(v)) {
-    case VL_JSON_NUMBER: return write_number(out, v);
-    case VL_JSON_OBJECT: return write_members(out, v, true);
-    case VL_JSON_ARRAY: return write_members(out, v, false);
-    case VL_JSON_STRING: vl_json_string(v, &text); return vl_json_write_string(out, text);
+    case VL_JSON_NUMBER:
+        return write_number(out, v);
+    case VL_JSON_OBJECT:
+        return write_members(out, v, true);
+    case VL_JSON_ARRAY:
+        return write_members(out, v, false);
+    case VL_JSON_STRING:
+        vl_json_string(v, &text);
+        return vl_json_write_string(out, text);
     case VL_JSON_BOOL:
         vl_json_boolean(v, &boolean);
         return vl_buffer_append_text(out, boolean ? "true" : "false");
-    default: return vl_buffer_append_text(out, "null");
+    default:
+        return vl_buffer_append_text(out, "null");
     }
 }
 

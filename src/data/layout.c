@@ -89,10 +89,8 @@ vl_status vl_layout_add_name(vl_layout *l, vl_span name, valence_error *error)
     vl_span value;
     vl_csv_quotes quotes = VL_CSV_PLAIN;
     size_t before = l->name_bytes.len;
-    if (l->rules.quoting)
-        quotes = vl_csv_unquote(name, &value);
-    else
-        value = name;
+    if (l->rules.quoting) quotes = vl_csv_unquote(name, &value);
+    else value = name;
     if (quotes == VL_CSV_UNCLOSED || quotes == VL_CSV_BEHIND_END)
         return vl_fail_at(error, VALENCE_FORMAT, 1, 1,
                           "cannot read the header of '%.250s': column %d is badly quoted", l->path,
@@ -215,8 +213,8 @@ static vl_status read_row(vl_layout *l, vl_csv_walk *w, bool keep, int *columns,
     return VALENCE_OK;
 }
 
-vl_status vl_layout_read_header(vl_layout *l, vl_span bytes, bool header, bool *whole,
-                                size_t *used, valence_error *error)
+vl_status vl_layout_read_header(vl_layout *l, vl_span bytes, bool header, bool *whole, size_t *used,
+                                valence_error *error)
 {
     bool all = *whole;
     vl_csv_walk *w = vl_alloc(VL_MEM_IO, sizeof *w);

@@ -7,7 +7,13 @@
 
 #include "base/mem.h"
 
-enum { OUTPUT_BYTES = 128 << 10, GZIP_LEVEL = 6, GZIP_WINDOW = 15 + 16, GZIP_MEMORY = 8, ZSTD_LEVEL = 3 };
+enum {
+    OUTPUT_BYTES = 128 << 10,
+    GZIP_LEVEL = 6,
+    GZIP_WINDOW = 15 + 16,
+    GZIP_MEMORY = 8,
+    ZSTD_LEVEL = 3
+};
 
 struct vl_packer {
     vl_packer_sink sink;

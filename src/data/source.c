@@ -132,9 +132,12 @@ static vl_status find_columns(vl_source *s, const vl_source_options *o, valence_
 {
     switch (s->layout.format) {
     case VL_DATA_CSV:
-    case VL_DATA_TSV: return find_table_columns(s, o->header != 0, error);
-    case VL_DATA_JSONL: return o->keep_columns ? find_members(s, error) : VALENCE_OK;
-    default: return VALENCE_OK;
+    case VL_DATA_TSV:
+        return find_table_columns(s, o->header != 0, error);
+    case VL_DATA_JSONL:
+        return o->keep_columns ? find_members(s, error) : VALENCE_OK;
+    default:
+        return VALENCE_OK;
     }
 }
 

@@ -54,24 +54,26 @@ typedef struct vl_record {
     uint64_t line;           /* where it starts, from 1; 0 in a folder */
     uint64_t byte;           /* likewise, from 1; 0 in a folder */
     vl_span raw;             /* the record as it stands in the input, without its line end */
-    /* With keep_columns (else NULL, 0): all values, in the order of vl_source_columns; ptr NULL where
-     * the record has none. CSV, TSV: unquoted. JSONL: strings, and other values as JSON text. */
+    /* With keep_columns (else NULL, 0): all values, in the order of vl_source_columns; ptr NULL
+     * where the record has none. CSV, TSV: unquoted. JSONL: strings, and other values as JSON text.
+     */
     const vl_span *columns;  /* (column_count) */
     const bool *column_json; /* (column_count) true: JSON text, not a string. NULL: all strings */
     int column_count;
 } vl_record;
 
 typedef struct vl_source_counts {
-    uint64_t rows, bad_rows; /* records met so far, the malformed ones among them */
-    uint64_t repaired;       /* texts in which invalid UTF-8 was replaced */
-    uint64_t bytes_read, bytes_total;  /* of the file on disk; total 0 when unknown (pipes) */
+    uint64_t rows, bad_rows;          /* records met so far, the malformed ones among them */
+    uint64_t repaired;                /* texts in which invalid UTF-8 was replaced */
+    uint64_t bytes_read, bytes_total; /* of the file on disk; total 0 when unknown (pipes) */
 } vl_source_counts;
 
 vl_source_options vl_source_options_defaults(void);
 
 /* path "-": stdin. A folder is a VL_DATA_FOLDER: sub-folders are labels (`unsup`: no label), their
- * files documents, ids the names without .txt, in order of label and number. .gz and .zst are recognised by content and read through a stream; so are pipes.
- * Everything else is memory-mapped. Errors name the file. */
+ * files documents, ids the names without .txt, in order of label and number. .gz and .zst are
+ * recognised by content and read through a stream; so are pipes. Everything else is memory-mapped.
+ * Errors name the file. */
 vl_status vl_source_open(vl_source **out, const char *path, const vl_source_options *options,
                          valence_error *error);
 void vl_source_close(vl_source *s); /* NULL is fine */
@@ -83,8 +85,8 @@ vl_data_format vl_source_format(const vl_source *s);
 int vl_source_columns(const vl_source *s, const vl_span **names);
 vl_source_counts vl_source_counted(const vl_source *s); /* any thread, any time */
 
-/* The next chunk, for any thread (it locks). *more false: no chunk was left. An error is final: every
- * later call gives it again. */
+/* The next chunk, for any thread (it locks). *more false: no chunk was left. An error is final:
+ * every later call gives it again. */
 vl_status vl_source_next(vl_source *s, vl_chunk *chunk, bool *more, valence_error *error);
 /* Gives a chunk back: its pages may be dropped. Call for each chunk got, in any order. */
 void vl_source_return(vl_source *s, vl_chunk *chunk);
@@ -96,10 +98,10 @@ vl_status vl_cursor_open(vl_cursor **out, vl_source *s, valence_error *error);
 void vl_cursor_close(vl_cursor *c); /* NULL is fine */
 void vl_cursor_start(vl_cursor *c, const vl_chunk *chunk);
 
-/* The next record of the chunk. VALENCE_OK with *more false at its end; VALENCE_IO there if the file
- * was cut short meanwhile, so that the chunk's records cannot be trusted. VALENCE_FORMAT (error with
- * line and byte) for a malformed record: it is counted, and the cursor stands behind it, so going
- * on is fine. Other codes are final. */
+/* The next record of the chunk. VALENCE_OK with *more false at its end; VALENCE_IO there if the
+ * file was cut short meanwhile, so that the chunk's records cannot be trusted. VALENCE_FORMAT
+ * (error with line and byte) for a malformed record: it is counted, and the cursor stands behind
+ * it, so going on is fine. Other codes are final. */
 vl_status vl_cursor_next(vl_cursor *c, vl_record *record, bool *more, valence_error *error);
 
 #endif

@@ -88,14 +88,10 @@ vl_status vl_stream_open(vl_stream **out, const char *path, valence_error *error
     s->fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     s->in = s->fd < 0 ? NULL : vl_alloc(VL_MEM_IO, INPUT_BYTES);
     vl_status status = VALENCE_OK;
-    if (s->fd < 0)
-        status = vl_fail_errno(error, "cannot open", path);
-    else if (!s->in)
-        status = vl_fail_memory(error, INPUT_BYTES, "a stream");
-    if (status != VALENCE_OK)
-        vl_stream_close(s);
-    else
-        *out = s;
+    if (s->fd < 0) status = vl_fail_errno(error, "cannot open", path);
+    else if (!s->in) status = vl_fail_memory(error, INPUT_BYTES, "a stream");
+    if (status != VALENCE_OK) vl_stream_close(s);
+    else *out = s;
     return status;
 }
 
@@ -125,10 +121,8 @@ static vl_status read_some(vl_stream *s, char *out, size_t want, size_t *got, va
             return VALENCE_OK;
         }
         struct pollfd p = {.fd = s->fd, .events = POLLIN};
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-            poll(&p, 1, -1);
-        else if (errno != EINTR)
-            return vl_fail_errno(error, "cannot read", s->path);
+        if (errno == EAGAIN || errno == EWOULDBLOCK) poll(&p, 1, -1);
+        else if (errno != EINTR) return vl_fail_errno(error, "cannot read", s->path);
     }
 }
 
@@ -187,8 +181,8 @@ static vl_status read_plain(vl_stream *s, char *out, size_t want, size_t *got, v
 
 static vl_status ended_early(const vl_stream *s, valence_error *error)
 {
-    return vl_fail(error, VALENCE_FORMAT,
-                   "cannot decompress '%.250s': the data ends in the middle", s->path);
+    return vl_fail(error, VALENCE_FORMAT, "cannot decompress '%.250s': the data ends in the middle",
+                   s->path);
 }
 
 static vl_status damaged(const vl_stream *s, const char *why, valence_error *error)
@@ -250,10 +244,8 @@ static vl_status read_packed(vl_stream *s, char *out, size_t want, size_t *got,
 {
     for (;;) {
         size_t n, before = s->at;
-        if (s->packing == PACKING_GZIP)
-            VL_TRY(inflate_some(s, out + *got, want - *got, &n, error));
-        else
-            VL_TRY(zstd_some(s, out + *got, want - *got, &n, error));
+        if (s->packing == PACKING_GZIP) VL_TRY(inflate_some(s, out + *got, want - *got, &n, error));
+        else VL_TRY(zstd_some(s, out + *got, want - *got, &n, error));
         *got += n;
         if (*got == want) return VALENCE_OK;
         if (n || s->at != before || s->at < s->len) continue;

@@ -12,9 +12,12 @@ typedef struct row {
 static const char *fault_of(vl_csv_quotes quotes)
 {
     switch (quotes) {
-    case VL_CSV_UNCLOSED: return "a quote is not closed";
-    case VL_CSV_BEHIND_END: return "bytes behind a closing quote";
-    default: return NULL;
+    case VL_CSV_UNCLOSED:
+        return "a quote is not closed";
+    case VL_CSV_BEHIND_END:
+        return "bytes behind a closing quote";
+    default:
+        return NULL;
     }
 }
 
@@ -51,7 +54,8 @@ static vl_status pass_row(vl_cursor *c, row *r, valence_error *error)
     return VALENCE_OK;
 }
 
-/* A column's final value: doubled quotes as one, UTF-8 valid. value may be the column's own place. */
+/* A column's final value: doubled quotes as one, UTF-8 valid. value may be the column's own place.
+ */
 static vl_status take_column(vl_cursor *c, int column, const row *r, vl_span *value,
                              size_t record_len, bool *changed, valence_error *error)
 {

@@ -31,9 +31,9 @@ struct vl_writer {
     vl_packer *packer;
 
     pthread_mutex_t lock;
-    pthread_cond_t moved;  /* next, writing or failed has changed */
-    uint64_t next;         /* the result whose turn it is */
-    uint64_t written;      /* bytes of the results before it */
+    pthread_cond_t moved; /* next, writing or failed has changed */
+    uint64_t next;        /* the result whose turn it is */
+    uint64_t written;     /* bytes of the results before it */
     bool writing, failed;
     valence_error failure;
     uint64_t window;
@@ -81,13 +81,19 @@ static vl_status write_all(void *user, const char *bytes, size_t len, valence_er
 
 /* ---- Open, close ----------------------------------------------------------------------------- */
 
+/* A name like /dev/stdout may lead to a regular file, but nothing can be put beside it. */
+static bool is_device_name(const char *path)
+{
+    return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+}
+
 /* Regular files, and names that are free, are written aside; all else directly. */
 static vl_status open_output(vl_writer *w, valence_error *error)
 {
     struct stat st;
     if (strcmp(w->path, "-") == 0) {
         w->fd = STDOUT_FILENO;
-    } else if (stat(w->path, &st) != 0 || S_ISREG(st.st_mode)) {
+    } else if (!is_device_name(w->path) && (stat(w->path, &st) != 0 || S_ISREG(st.st_mode))) {
         VL_TRY(vl_atomic_file_open(&w->file, w->path, error));
         w->atomic = true;
         w->fd = w->file.fd;
@@ -135,10 +141,8 @@ vl_status vl_writer_open(vl_writer **out, const char *path, int window, valence_
 void vl_writer_close(vl_writer *w)
 {
     if (!w) return;
-    if (w->atomic)
-        vl_atomic_file_abandon(&w->file);
-    else if (w->fd > STDERR_FILENO)
-        close(w->fd);
+    if (w->atomic) vl_atomic_file_abandon(&w->file);
+    else if (w->fd > STDERR_FILENO) close(w->fd);
     vl_packer_close(w->packer);
     for (uint64_t i = 0; w->ring && i < w->window; i++) vl_buffer_release(&w->ring[i].bytes);
     vl_free(w->ring);
@@ -215,10 +219,8 @@ static vl_status submit(vl_writer *w, uint64_t sequence, vl_span bytes, valence_
     if (known(w, sequence))
         return vl_fail(error, VALENCE_ARGUMENT, "result %llu was submitted twice",
                        (unsigned long long)sequence);
-    if (sequence == w->next)
-        VL_TRY(write_next(w, bytes, error));
-    else
-        VL_TRY(keep(w, sequence, bytes, error));
+    if (sequence == w->next) VL_TRY(write_next(w, bytes, error));
+    else VL_TRY(keep(w, sequence, bytes, error));
     return write_waiting(w, error);
 }
 
@@ -236,8 +238,9 @@ static vl_status check_complete(const vl_writer *w, valence_error *error)
 {
     for (uint64_t i = 0; i < w->window; i++)
         if (w->ring[i].full)
-            return vl_fail(error, VALENCE_ARGUMENT, "cannot finish '%.250s': result %llu is missing",
-                           w->path, (unsigned long long)w->next);
+            return vl_fail(error, VALENCE_ARGUMENT,
+                           "cannot finish '%.250s': result %llu is missing", w->path,
+                           (unsigned long long)w->next);
     return VALENCE_OK;
 }
 

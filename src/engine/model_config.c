@@ -93,7 +93,7 @@ vl_status vl_model_config_write_features(vl_store *store, const vl_features *f, 
     vl_tensor t = {.name = "features.fingerprints", .dtype = VL_U16, .rank = 2,
                    .shape = {f->table.buckets, VL_BUCKET}, .data = f->table.fingerprints,
                    .bytes = (size_t)f->table.buckets * VL_BUCKET * sizeof(uint16_t)};
-    return vl_store_add(store, &t, error);
+    return vl_store_add_copy(store, &t, error);
 }
 
 /* ---- Labels ---------------------------------------------------------------------------------- */

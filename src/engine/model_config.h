@@ -11,7 +11,7 @@
 /* f->table points into the store's tensor features.fingerprints. */
 vl_status vl_model_config_read_features(vl_features *f, const vl_store *store, valence_error *error);
 
-/* The pipeline's metadata; the fingerprints are borrowed and must outlive the store. */
+/* The pipeline's metadata and a copy of the fingerprints. */
 vl_status vl_model_config_write_features(vl_store *store, const vl_features *f,
                                          valence_error *error);
 

@@ -126,7 +126,7 @@ static bool bucket_is_shared(const vl_vocabulary *v, uint64_t number)
     uint32_t bucket = vl_ngram_bucket(number, v->buckets);
     uint64_t part = number >> 56;
     return vl_ngram_bucket(part << 56, v->buckets) == bucket ||
-           vl_ngram_bucket((part << 56) | ((uint64_t)1 << 56) - 1, v->buckets) == bucket;
+           vl_ngram_bucket((part + 1) * ((uint64_t)1 << 56) - 1, v->buckets) == bucket;
 }
 
 static bool place(vl_vocabulary *v, const candidate *c)

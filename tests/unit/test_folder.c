@@ -101,8 +101,8 @@ static void test_shards(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_labels_and_order),     cmocka_unit_test(test_files_without_labels),
-        cmocka_unit_test(test_no_documents),         cmocka_unit_test(test_file_that_vanishes),
+        cmocka_unit_test(test_labels_and_order), cmocka_unit_test(test_files_without_labels),
+        cmocka_unit_test(test_no_documents),     cmocka_unit_test(test_file_that_vanishes),
         cmocka_unit_test(test_shards),
     };
     return cmocka_run_group_tests_name("folder", tests, make_folder, remove_folder);

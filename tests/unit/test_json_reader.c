@@ -9,8 +9,9 @@ static void test_members(void **state)
                    "{\"label\":1,\"id\":-22,\"text\":\"\"}\r\n\n"
                    "{\"text\":\"c\",\"label\":true,\"id\":null}\n"
                    "{\"text\":\"d\",\"label\":null,\"more\":{\"text\":[1,2]}}");
-    expect_read(path, vl_source_options_defaults(),
-                "1@1:1|pos|x1|a \"b\"\\0a\\c3\\a9\n2@2:52|1|-22|\n3@4:85|true|-|c\n4@5:121|-|-|d\n");
+    expect_read(
+        path, vl_source_options_defaults(),
+        "1@1:1|pos|x1|a \"b\"\\0a\\c3\\a9\n2@2:52|1|-22|\n3@4:85|true|-|c\n4@5:121|-|-|d\n");
 }
 
 static void test_bad_lines(void **state)
@@ -63,8 +64,9 @@ static void test_long_lines(void **state)
     (void)state;
     vl_source_options o = vl_source_options_defaults();
     o.max_record = 14;
-    expect_read(write_text("a.jsonl", "{\"text\":\"abc\"}\n{\"text\":\"abcd\"}\n{\"text\":\"x\"}\n"), o,
-                "1@1:1|-|-|abc\nbad@2:16\n3@3:32|-|-|x\n");
+    expect_read(
+        write_text("a.jsonl", "{\"text\":\"abc\"}\n{\"text\":\"abcd\"}\n{\"text\":\"x\"}\n"), o,
+        "1@1:1|-|-|abc\nbad@2:16\n3@3:32|-|-|x\n");
 }
 
 /* The last line ends right before the end of a page: nothing behind it may be read. */
@@ -88,9 +90,9 @@ static void test_file_that_fills_its_pages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_members),      cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_members),          cmocka_unit_test(test_bad_lines),
         cmocka_unit_test(test_names_of_members), cmocka_unit_test(test_keep_columns),
-        cmocka_unit_test(test_long_lines),   cmocka_unit_test(test_file_that_fills_its_pages),
+        cmocka_unit_test(test_long_lines),       cmocka_unit_test(test_file_that_fills_its_pages),
     };
     return cmocka_run_group_tests_name("json_reader", tests, make_folder, remove_folder);
 }

@@ -17,7 +17,8 @@ static void test_quotes(void **state)
 {
     (void)state;
     const char *path = write_text(
-        "a.csv", "text,label\n\"a, \"\"b\"\"\nc\",1\n\"\",0\n\"\"\"\"\"\",\"\"\"x\"\nplain,\"2\"\n");
+        "a.csv",
+        "text,label\n\"a, \"\"b\"\"\nc\",1\n\"\",0\n\"\"\"\"\"\",\"\"\"x\"\nplain,\"2\"\n");
     expect_read(path, defaults(),
                 "1@2:12|1|-|a, \"b\"\\0ac\n2@4:27|0|-|\n3@5:32|\"x|-|\"\"\n4@6:45|2|-|plain\n");
 }
@@ -35,7 +36,8 @@ static void test_crlf_bom_blank_lines_and_no_last_newline(void **state)
 static void test_stray_quote_in_unquoted_field(void **state)
 {
     (void)state;
-    const char *path = write_text("a.csv", "text,label\n5\" disk,1\nsaid \"no\" twice,0\n\"q\",1\n");
+    const char *path =
+        write_text("a.csv", "text,label\n5\" disk,1\nsaid \"no\" twice,0\n\"q\",1\n");
     expect_read(path, defaults(),
                 "1@2:12|1|-|5\" disk\n2@3:22|0|-|said \"no\" twice\n3@4:40|1|-|q\n");
 }
@@ -43,7 +45,8 @@ static void test_stray_quote_in_unquoted_field(void **state)
 static void test_bad_rows(void **state)
 {
     (void)state;
-    const char *path = write_text("a.csv", "id,text,label\n1,\"a\"b,1\n2\n3,c,1\n4,d\n5,\"e,1\n6,f,1\n");
+    const char *path =
+        write_text("a.csv", "id,text,label\n1,\"a\"b,1\n2\n3,c,1\n4,d\n5,\"e,1\n6,f,1\n");
     expect_read(path, defaults(), "bad@2:15\nbad@3:24\n3@4:26|1|3|c\n4@5:32|-|4|d\nbad@6:36\n");
     expect_error(write_text("b.csv", "text\n\"a\n"), defaults(), "bad@2:6\n");
     text t = read_path(path, NULL);
@@ -109,8 +112,7 @@ static void test_tsv(void **state)
     (void)state;
     const char *path =
         write_text("a.tsv", "label\ttext\tid\n1\t\"a, b\" c\"\t7\r\n\n0\t\t8\n1\n2\tx\t9\textra");
-    expect_read(path, defaults(),
-                "1@2:15|1|7|\"a, b\" c\"\n2@4:31|0|8|\nbad@5:36\n4@6:38|2|9|x\n");
+    expect_read(path, defaults(), "1@2:15|1|7|\"a, b\" c\"\n2@4:31|0|8|\nbad@5:36\n4@6:38|2|9|x\n");
 }
 
 static void test_empty_files(void **state)
@@ -179,7 +181,8 @@ static void test_keep_columns(void **state)
     (void)state;
     vl_source_options o = defaults();
     o.keep_columns = true;
-    const char *path = write_text("a.csv", "a,text,\"b \"\"c\"\"\"\n1,x\"y,\"\"\"\"\n2,z\n3,q,r,s\n");
+    const char *path =
+        write_text("a.csv", "a,text,\"b \"\"c\"\"\"\n1,x\"y,\"\"\"\"\n2,z\n3,q,r,s\n");
     expect_read(path, o, "1@2:18|-|-|x\"y|1|x\"y|\"\n2@3:29|-|-|z|2|z|-\n3@4:33|-|-|q|3|q|r\n");
     valence_error e;
     vl_source *s;
@@ -224,8 +227,9 @@ static void test_wrong_files(void **state)
 static void test_random_tables(void **state)
 {
     (void)state;
-    static const char *const pieces[] = {"a",   "\"", "\"\"", ",",    "\n",  "\r\n", "\r",
-                                         "\"b", "c",  "\n\n", "\",", ",\"", "\xFF", "long piece of text"};
+    static const char *const pieces[] = {
+        "a",   "\"", "\"\"", ",",   "\n",  "\r\n", "\r",
+        "\"b", "c",  "\n\n", "\",", ",\"", "\xFF", "long piece of text"};
     srand(7);
     for (int round = 0; round < 60; round++) {
         text t = {0};

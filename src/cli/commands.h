@@ -1,0 +1,13 @@
+/* commands.h: one function per command; argv[0] is the command's name. Returns the exit code. */
+#ifndef VL_COMMANDS_H
+#define VL_COMMANDS_H
+
+int cmd_predict(int argc, char **argv);
+int cmd_train(int argc, char **argv);
+int cmd_merge(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_clean(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
+
+#endif

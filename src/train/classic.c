@@ -1,0 +1,436 @@
+/* classic.c: the order of events in training a classic model.
+ *
+ *   corpus -> counts -> vocabulary -> [logistic: rows -> fit without held-out texts] -> temperature
+ *          -> final weights -> store
+ *
+ * Held-out texts are chosen by a hash of their bytes. Naive Bayes needs no second training for them:
+ * taking a text out of the counts is exact. Logistic regression fits twice; the first fit leaves them
+ * out (of the n-gram weights, too) and is where the second starts. */
+#include "train/classic.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/model_config.h"
+#include "train/calibrate.h"
+#include "train/linear_writer.h"
+#include "train/logistic.h"
+#include "train/naive_bayes.h"
+
+enum { HOLDOUT_MAX = 5000, HOLDOUT_LEAST = 50, DENSE_MAX = 1 << 26 };
+
+typedef struct training {
+    const vl_corpus *corpus, *dev;
+    vl_classic_options o;
+    vl_workers *workers;
+    valence_error *error;
+    vl_classic_report *report;
+    int32_t K, C;
+    double *class_texts;  /* (K) */
+    vl_counts counts;
+    vl_vocabulary vocabulary;
+    vl_features f;
+    vl_rows rows;         /* logistic: of the whole corpus */
+    int64_t *sample;      /* (sample_count) held-out examples */
+    int64_t sample_count;
+    uint8_t *skip;        /* (n) 1: held out */
+    float *factor, *norm; /* (slots), (n) */
+    float *w;             /* (slots*C + C) logistic parameters */
+    float *weight, *bias; /* (slots*C), (K) the result, in real units */
+    float *square;        /* (slots) with norm l2 */
+    float temperature;
+} training;
+
+vl_classic_options vl_classic_defaults(bool logistic)
+{
+    vl_classic_options o = {.logistic = logistic,
+                            .pipeline = {.word_flags = VL_WORDS_MARKS, .max_n = 3},
+                            .vocabulary = {.capacity = 200000,
+                                           .min_count = 3,
+                                           .smoothing = 3,
+                                           .choice = logistic ? VL_CHOOSE_EVIDENCE
+                                                              : VL_CHOOSE_STRENGTH},
+                            .weighting = VL_WEIGH_TFIDF_NB,
+                            .norm = logistic ? VL_NORM_COUNT : VL_NORM_NONE,
+                            .alpha = 1,
+                            .cost = 1,
+                            .max_iterations = 100,
+                            .tolerance = 5e-3,
+                            .dtype = VL_I8,
+                            .holdout = -1};
+    return o;
+}
+
+static void tell(const training *t, const char *stage, double share)
+{
+    if (t->o.progress) t->o.progress(t->o.user, stage, share);
+}
+
+static vl_status no_memory(training *t)
+{
+    return vl_fail(t->error, VALENCE_NO_MEMORY, "out of memory while training");
+}
+
+/* ---- Features -------------------------------------------------------------------------------- */
+
+static vl_status count_classes(training *t)
+{
+    t->class_texts = vl_alloc_zero(VL_MEM_TRAINING, (size_t)t->K * sizeof *t->class_texts);
+    if (!t->class_texts) return no_memory(t);
+    for (int32_t g = 0; g < t->corpus->group_count; g++) {
+        const vl_group *group = &t->corpus->groups[g];
+        t->class_texts[group->label] += (double)group->weight * (double)group->count;
+    }
+    return VALENCE_OK;
+}
+
+static vl_status choose_features(training *t)
+{
+    double start = vl_clock_seconds();
+    tell(t, "counting n-grams", 0);
+    /* Scratch needs a table of some size; counting does not use it. */
+    static const uint16_t nothing[VL_BUCKET];
+    t->f = t->o.pipeline;
+    t->f.table = (vl_ngram_table){nothing, 1};
+    vl_counts_init(&t->counts, t->K);
+    VL_TRY(vl_counts_add_corpus(&t->counts, t->corpus, &t->f, t->workers, t->error));
+    vl_vocabulary_options v = t->o.vocabulary;
+    if (v.capacity > DENSE_MAX / t->C) v.capacity = DENSE_MAX / t->C;
+    VL_TRY(vl_vocabulary_choose(&t->vocabulary, &t->counts, t->class_texts, t->K, &v, t->workers,
+                                t->error));
+    vl_counts_release(&t->counts);
+    t->f.table = vl_vocabulary_table(&t->vocabulary);
+    t->report->features = t->vocabulary.used;
+    t->report->count_seconds = vl_clock_seconds() - start;
+    if (t->vocabulary.used) return VALENCE_OK;
+    return vl_fail(t->error, VALENCE_ARGUMENT, "no n-gram occurs in %g texts or more: the data is too "
+                   "small (lower --min-count)", (double)v.min_count);
+}
+
+/* counts (slots,K) += sign * the rows' own. Never below 0: an n-gram that only shares a fingerprint
+ * with the slot's was not counted there. */
+static void add_row_counts(float *counts, const vl_rows *r, int32_t K, const int64_t *index,
+                           int64_t n, float sign)
+{
+    for (int64_t j = 0; j < n; j++) {
+        int64_t i = index ? index[j] : j;
+        for (int64_t k = r->offsets[i]; k < r->offsets[i + 1]; k++) {
+            float *c = &counts[(int64_t)r->ids[k] * K + r->label[i]];
+            *c += sign * r->weight[i] * (r->x ? r->x[k] : 1);
+            if (*c < 0) *c = 0;
+        }
+    }
+}
+
+/* With very many classes only sums were counted: counts per class come from the chosen features. */
+static vl_status count_per_class(training *t)
+{
+    vl_vocabulary *v = &t->vocabulary;
+    if (v->columns == t->K) return VALENCE_OK;
+    float *counts = vl_alloc_zero(VL_MEM_TRAINING, (size_t)v->slots * (size_t)t->K * sizeof *counts);
+    vl_rows rows;
+    if (!counts) return no_memory(t);
+    vl_status status = vl_rows_build(&rows, t->corpus, NULL, 0, &t->f, t->workers, t->error);
+    if (status != VALENCE_OK) {
+        vl_free(counts);
+        return status;
+    }
+    add_row_counts(counts, &rows, t->K, NULL, rows.n, 1);
+    vl_rows_release(&rows);
+    vl_free(v->counts);
+    v->counts = counts;
+    v->columns = t->K;
+    return VALENCE_OK;
+}
+
+static vl_status choose_sample(training *t)
+{
+    int64_t n = t->corpus->count, wanted = t->o.holdout;
+    if (wanted < 0) wanted = n / 10 < HOLDOUT_MAX ? n / 10 : HOLDOUT_MAX;
+    if (t->dev || wanted < HOLDOUT_LEAST) return VALENCE_OK;
+    t->sample = vl_alloc_array(VL_MEM_TRAINING, (size_t)wanted, sizeof *t->sample);
+    if (!t->sample) return no_memory(t);
+    t->sample_count = vl_corpus_sample(t->corpus, t->sample, wanted);
+    return t->sample_count == wanted ? VALENCE_OK : no_memory(t);
+}
+
+static vl_status alloc_result(training *t)
+{
+    size_t slots = (size_t)t->vocabulary.slots, C = (size_t)t->C;
+    t->weight = vl_alloc_zero(VL_MEM_TRAINING, slots * C * sizeof *t->weight);
+    t->bias = vl_alloc_zero(VL_MEM_TRAINING, (size_t)t->K * sizeof *t->bias);
+    return t->weight && t->bias ? VALENCE_OK : no_memory(t);
+}
+
+/* ---- Calibration ----------------------------------------------------------------------------- */
+
+/* Logits (K) of one row under the weights as they stand. */
+static void row_logits(const training *t, float *logits, const vl_rows *r, int64_t i, float norm)
+{
+    double sum[2] = {0, 0};
+    if (t->K != 2)
+        for (int32_t k = 0; k < t->K; k++) logits[k] = 0;
+    for (int64_t j = r->offsets[i]; j < r->offsets[i + 1]; j++) {
+        float x = r->x ? r->x[j] : 1;
+        const float *w = t->weight + (int64_t)r->ids[j] * t->C;
+        if (t->K == 2) sum[0] += (double)x * w[0];
+        else
+            for (int32_t k = 0; k < t->K; k++) logits[k] += x * w[k];
+    }
+    if (t->K == 2) {
+        logits[0] = t->bias[0] - (float)(sum[0] / norm / 2);
+        logits[1] = t->bias[1] + (float)(sum[0] / norm / 2);
+        return;
+    }
+    for (int32_t k = 0; k < t->K; k++) logits[k] = t->bias[k] + logits[k] / norm;
+}
+
+static void take_figures(training *t, const float *logits, const vl_rows *r)
+{
+    t->temperature = vl_calibrate_temperature(logits, r->label, r->weight, r->n, t->K);
+    t->report->held_out = r->n;
+    t->report->held_out_accuracy = vl_calibrate_accuracy(logits, r->label, r->n, t->K);
+    t->report->held_out_macro_f1 = vl_calibrate_macro_f1(logits, r->label, r->n, t->K);
+}
+
+/* Scores texts of `from` (indices NULL: all) that the weights have not seen. */
+static vl_status calibrate_on(training *t, const vl_corpus *from, const int64_t *indices,
+                              int64_t count)
+{
+    vl_rows r;
+    VL_TRY(vl_rows_build(&r, from, indices, count, &t->f, t->workers, t->error));
+    float *logits = vl_alloc_array(VL_MEM_TRAINING, (size_t)r.n * (size_t)t->K, sizeof *logits);
+    float *norm = vl_alloc_array(VL_MEM_TRAINING, (size_t)r.n, sizeof *norm);
+    vl_status status = logits && norm ? VALENCE_OK : no_memory(t);
+    if (status == VALENCE_OK) {
+        vl_weighting_norms(norm, t->o.norm, &r, t->factor);
+        for (int64_t i = 0; i < r.n; i++) row_logits(t, logits + i * t->K, &r, i, norm[i]);
+        take_figures(t, logits, &r);
+    }
+    vl_free(logits);
+    vl_free(norm);
+    vl_rows_release(&r);
+    return status;
+}
+
+/* ---- Naive Bayes ----------------------------------------------------------------------------- */
+
+static vl_status calibrate_naive_bayes(training *t)
+{
+    if (t->dev) return calibrate_on(t, t->dev, NULL, 0);
+    if (!t->sample_count) return VALENCE_OK;
+    vl_rows r;
+    VL_TRY(vl_rows_build(&r, t->corpus, t->sample, t->sample_count, &t->f, t->workers, t->error));
+    float *logits = vl_alloc_array(VL_MEM_TRAINING, (size_t)r.n * (size_t)t->K, sizeof *logits);
+    vl_status status = logits ? vl_naive_bayes_leave_one_out(logits, &r, &t->vocabulary,
+                                                             t->class_texts, t->K, t->o.alpha)
+                              : VALENCE_NO_MEMORY;
+    if (status == VALENCE_OK) take_figures(t, logits, &r);
+    t->report->leave_one_out = true;
+    vl_free(logits);
+    vl_rows_release(&r);
+    return status == VALENCE_OK ? status : no_memory(t);
+}
+
+static vl_status fit_naive_bayes(training *t)
+{
+    tell(t, "weighing n-grams", 0);
+    VL_TRY(count_per_class(t));
+    VL_TRY(alloc_result(t));
+    if (vl_naive_bayes_weights(t->weight, t->bias, &t->vocabulary, t->class_texts, t->K,
+                               t->o.alpha) != VALENCE_OK)
+        return no_memory(t);
+    return calibrate_naive_bayes(t);
+}
+
+/* ---- Logistic regression --------------------------------------------------------------------- */
+
+static void fit_told(void *user, int iteration, double value)
+{
+    (void)value;
+    training *t = user;
+    tell(t, "fitting", (double)iteration / t->o.max_iterations);
+}
+
+static vl_status fit_once(training *t, const uint8_t *skip)
+{
+    vl_logistic_problem p = {.rows = &t->rows, .factor = t->factor, .norm = t->norm, .skip = skip,
+                             .K = t->K, .cost = t->o.cost,
+                             .max_iterations = t->o.max_iterations, .tolerance = t->o.tolerance};
+    vl_lbfgs_result result;
+    VL_TRY(vl_logistic_fit(t->w, &p, t->workers, fit_told, t, &result, t->error));
+    t->report->iterations += result.iterations;
+    t->report->converged = result.converged;
+    return VALENCE_OK;
+}
+
+/* Parameters become weights in real units: times the factors, centred over the classes. */
+static void unfold_weights(training *t)
+{
+    int64_t slots = t->vocabulary.slots;
+    const float *bias = t->w + slots * t->C;
+    for (int64_t s = 0; s < slots; s++) {
+        double mean = 0;
+        for (int32_t c = 0; c < t->C; c++) {
+            t->weight[s * t->C + c] = t->w[s * t->C + c] * t->factor[s];
+            mean += (double)t->weight[s * t->C + c] / t->C;
+        }
+        for (int32_t c = 0; t->C > 1 && c < t->C; c++) t->weight[s * t->C + c] -= (float)mean;
+    }
+    if (t->K == 2) {
+        t->bias[0] = -bias[0] / 2;
+        t->bias[1] = bias[0] / 2;
+        return;
+    }
+    memcpy(t->bias, bias, (size_t)t->K * sizeof *bias);
+}
+
+static void weigh_features(training *t)
+{
+    vl_vocabulary *v = &t->vocabulary;
+    vl_weighting_factors(t->factor, t->o.weighting, v->counts, v->slots, v->columns, t->class_texts,
+                         t->K, t->o.vocabulary.smoothing);
+    vl_weighting_norms(t->norm, t->o.norm, &t->rows, t->factor);
+}
+
+/* Takes the held-out texts out of the counts (sign -1) or puts them back (+1). */
+static void move_sample(training *t, float sign)
+{
+    for (int64_t j = 0; j < t->sample_count; j++)
+        t->class_texts[t->rows.label[t->sample[j]]] += sign * t->rows.weight[t->sample[j]];
+    if (t->vocabulary.columns == t->K)
+        add_row_counts(t->vocabulary.counts, &t->rows, t->K, t->sample, t->sample_count, sign);
+}
+
+static vl_status fit_without_sample(training *t)
+{
+    if (!t->sample_count) return VALENCE_OK;
+    for (int64_t j = 0; j < t->sample_count; j++) t->skip[t->sample[j]] = 1;
+    move_sample(t, -1);
+    weigh_features(t);
+    VL_TRY(fit_once(t, t->skip));
+    unfold_weights(t);
+    VL_TRY(calibrate_on(t, t->corpus, t->sample, t->sample_count));
+    move_sample(t, 1);
+    return VALENCE_OK;
+}
+
+static vl_status prepare_logistic(training *t)
+{
+    tell(t, "extracting features", 0);
+    VL_TRY(vl_rows_build(&t->rows, t->corpus, NULL, 0, &t->f, t->workers, t->error));
+    VL_TRY(vl_rows_transpose(&t->rows, t->workers, t->error));
+    size_t slots = (size_t)t->vocabulary.slots, C = (size_t)t->C;
+    t->w = vl_alloc_zero(VL_MEM_TRAINING, (slots * C + C) * sizeof *t->w);
+    t->factor = vl_alloc_array(VL_MEM_TRAINING, slots, sizeof *t->factor);
+    t->norm = vl_alloc_array(VL_MEM_TRAINING, (size_t)t->rows.n, sizeof *t->norm);
+    t->skip = vl_alloc_zero(VL_MEM_TRAINING, (size_t)t->rows.n);
+    if (!t->w || !t->factor || !t->norm || !t->skip) return no_memory(t);
+    return alloc_result(t);
+}
+
+static vl_status keep_squares(training *t)
+{
+    if (t->o.norm != VL_NORM_L2) return VALENCE_OK;
+    size_t slots = (size_t)t->vocabulary.slots;
+    t->square = vl_alloc_array(VL_MEM_TRAINING, slots, sizeof *t->square);
+    if (!t->square) return no_memory(t);
+    for (size_t s = 0; s < slots; s++) t->square[s] = t->factor[s] * t->factor[s];
+    return VALENCE_OK;
+}
+
+static vl_status fit_logistic(training *t, bool only_try)
+{
+    double start = vl_clock_seconds();
+    VL_TRY(prepare_logistic(t));
+    VL_TRY(fit_without_sample(t));
+    if (!only_try || !t->sample_count) {
+        weigh_features(t);
+        VL_TRY(fit_once(t, NULL));
+        unfold_weights(t);
+        VL_TRY(keep_squares(t));
+        if (t->dev) VL_TRY(calibrate_on(t, t->dev, NULL, 0));
+    }
+    t->report->fit_seconds = vl_clock_seconds() - start;
+    return VALENCE_OK;
+}
+
+/* ---- Result ---------------------------------------------------------------------------------- */
+
+static vl_status write_temperature(training *t, vl_store *store)
+{
+    char text[32];
+    int whole = (int)t->temperature, rest = (int)((t->temperature - (float)whole) * 10000);
+    snprintf(text, sizeof text, "%d.%04d", whole, rest); /* no locale's decimal comma */
+    return vl_store_set(store, "calibration.temperature", vl_span_of(text), t->error);
+}
+
+static vl_status write_store(training *t, vl_store *store)
+{
+    vl_vocabulary *v = &t->vocabulary;
+    float *usage = vl_alloc_zero(VL_MEM_TRAINING, (size_t)v->slots * sizeof *usage);
+    if (!usage) return no_memory(t);
+    for (int64_t s = 0; s < v->slots; s++)
+        for (int32_t k = 0; k < v->columns; k++) usage[s] += v->counts[s * v->columns + k];
+    vl_linear_weights w = {.weight = t->weight, .bias = t->bias, .square = t->square,
+                           .usage = usage, .slots = v->slots, .K = t->K, .C = t->C,
+                           .norm = t->o.norm};
+    const char *family = t->o.logistic ? "logistic" : "naive-bayes";
+    vl_status status = vl_linear_write(store, &w, t->o.dtype, t->error);
+    vl_free(usage);
+    VL_TRY(status);
+    VL_TRY(vl_model_config_write_features(store, &t->f, t->error));
+    VL_TRY(vl_model_config_write_labels(store, t->corpus->labels, t->K, t->error));
+    VL_TRY(vl_store_set(store, "family", vl_span_of(family), t->error));
+    return write_temperature(t, store);
+}
+
+static vl_status train(training *t, vl_store *store, bool only_try)
+{
+    VL_TRY(count_classes(t));
+    VL_TRY(choose_features(t));
+    VL_TRY(choose_sample(t));
+    VL_TRY(t->o.logistic ? fit_logistic(t, only_try) : fit_naive_bayes(t));
+    t->report->examples = t->corpus->count;
+    t->report->temperature = t->temperature;
+    return only_try ? VALENCE_OK : write_store(t, store);
+}
+
+static vl_status run(vl_store *store, vl_classic_report *report, const vl_corpus *corpus,
+                     const vl_corpus *dev, const vl_classic_options *options, vl_workers *workers,
+                     bool only_try, valence_error *error)
+{
+    *report = (vl_classic_report){.temperature = 1};
+    training t = {.corpus = corpus, .dev = dev, .o = *options, .workers = workers, .error = error,
+                  .report = report, .K = corpus->K, .C = corpus->K == 2 ? 1 : corpus->K,
+                  .temperature = 1};
+    vl_status status = train(&t, store, only_try);
+    vl_counts_release(&t.counts);
+    vl_vocabulary_release(&t.vocabulary);
+    vl_rows_release(&t.rows);
+    vl_free(t.class_texts);
+    vl_free(t.sample);
+    vl_free(t.skip);
+    vl_free(t.factor);
+    vl_free(t.norm);
+    vl_free(t.w);
+    vl_free(t.weight);
+    vl_free(t.bias);
+    vl_free(t.square);
+    return status;
+}
+
+vl_status vl_classic_train(vl_store *store, vl_classic_report *report, const vl_corpus *corpus,
+                           const vl_corpus *dev, const vl_classic_options *options,
+                           vl_workers *workers, valence_error *error)
+{
+    return run(store, report, corpus, dev, options, workers, false, error);
+}
+
+vl_status vl_classic_try(vl_classic_report *report, const vl_corpus *corpus, const vl_corpus *dev,
+                         const vl_classic_options *options, vl_workers *workers,
+                         valence_error *error)
+{
+    return run(NULL, report, corpus, dev, options, workers, true, error);
+}
