@@ -171,9 +171,8 @@ static void print_report(const vl_classic_report *r, const vl_corpus *corpus, co
     printf("%s: %lld texts, %d classes, %lld n-grams, %.2f s\n", output, (long long)r->examples,
            corpus->K, (long long)r->features, seconds);
     if (r->held_out)
-        printf("held-out accuracy %.4f, macro-F1 %.4f (%lld texts, %s)\n", r->held_out_accuracy,
-               r->held_out_macro_f1, (long long)r->held_out,
-               r->leave_one_out ? "each left out of the counts" : "not trained on");
+        printf("accuracy %.4f, macro-F1 %.4f on %lld texts not trained on\n", r->held_out_accuracy,
+               r->held_out_macro_f1, (long long)r->held_out);
     if (corpus->skipped_empty)
         printf("%llu rows without a label were skipped\n", (unsigned long long)corpus->skipped_empty);
     if (corpus->bad_rows)

@@ -59,7 +59,6 @@ static vl_status write_held_out(vl_buffer *b, const vl_classic_report *r)
     if (r->held_out == 0) return VALENCE_OK;
     VL_TRY(write_key(b, "held_out"));
     VL_TRY(vl_buffer_append_byte(b, '{'));
-    VL_TRY(write_text(b, "how", r->leave_one_out ? "leave-one-out" : "not trained on"));
     VL_TRY(write_count(b, "examples", r->held_out));
     VL_TRY(write_share(b, "accuracy", r->held_out_accuracy));
     VL_TRY(write_share(b, "macro_f1", r->held_out_macro_f1));

@@ -3,9 +3,9 @@
  *   corpus -> counts -> vocabulary -> [logistic: rows -> fit without held-out texts] -> temperature
  *          -> final weights -> store
  *
- * Held-out texts are chosen by a hash of their bytes. Naive Bayes needs no second training for them:
- * taking a text out of the counts is exact. Logistic regression fits twice; the first fit leaves them
- * out (of the n-gram weights, too) and is where the second starts. */
+ * Held-out texts are chosen by a hash of their bytes. Naive Bayes counts them apart and makes two
+ * models, without them and with them. Logistic regression fits twice; the first fit leaves them out
+ * (of the n-gram weights, too) and is where the second starts. */
 #include "train/classic.h"
 
 #include <stdio.h>
@@ -27,7 +27,8 @@ typedef struct training {
     valence_error *error;
     vl_classic_report *report;
     int32_t K, C;
-    double *class_texts;  /* (K) */
+    double *class_texts;  /* (K) weights of the texts that count at present */
+    uint32_t held_out_below; /* naive Bayes: orders below it are held out */
     vl_counts counts;
     vl_vocabulary vocabulary;
     vl_features f;
@@ -74,35 +75,44 @@ static vl_status no_memory(training *t)
 
 /* ---- Features -------------------------------------------------------------------------------- */
 
-static vl_status count_classes(training *t)
+/* class_texts of all texts, or of those that are not held out. */
+static vl_status count_classes(training *t, bool held_out)
 {
-    t->class_texts = vl_alloc_zero(VL_MEM_TRAINING, (size_t)t->K * sizeof *t->class_texts);
+    const vl_corpus *c = t->corpus;
+    if (!t->class_texts)
+        t->class_texts = vl_alloc_array(VL_MEM_TRAINING, (size_t)t->K, sizeof *t->class_texts);
     if (!t->class_texts) return no_memory(t);
-    for (int32_t g = 0; g < t->corpus->group_count; g++) {
-        const vl_group *group = &t->corpus->groups[g];
-        t->class_texts[group->label] += (double)group->weight * (double)group->count;
+    for (int32_t k = 0; k < t->K; k++) t->class_texts[k] = 0;
+    for (int64_t i = 0; i < c->count; i++) {
+        const vl_group *group = &c->groups[c->examples[i].group];
+        if (held_out || c->examples[i].order >= t->held_out_below)
+            t->class_texts[group->label] += group->weight;
     }
     return VALENCE_OK;
 }
 
-static vl_status choose_features(training *t)
+static vl_status count_ngrams(training *t)
 {
-    double start = vl_clock_seconds();
+    static const uint16_t nothing[VL_BUCKET]; /* counting needs no table, scratch needs its size */
     tell(t, "counting n-grams", 0);
-    /* Scratch needs a table of some size; counting does not use it. */
-    static const uint16_t nothing[VL_BUCKET];
     t->f = t->o.pipeline;
     t->f.table = (vl_ngram_table){nothing, 1};
     vl_counts_init(&t->counts, t->K);
-    VL_TRY(vl_counts_add_corpus(&t->counts, t->corpus, &t->f, t->workers, t->error));
+    return vl_counts_add_corpus(&t->counts, t->corpus, &t->f, t->held_out_below,
+                                t->o.vocabulary.min_count, t->workers, t->error);
+}
+
+static vl_status choose_features(training *t, bool held_out)
+{
     vl_vocabulary_options v = t->o.vocabulary;
+    v.held_out = held_out;
     if (v.capacity > DENSE_MAX / t->C) v.capacity = DENSE_MAX / t->C;
+    VL_TRY(count_classes(t, held_out));
+    vl_vocabulary_release(&t->vocabulary);
     VL_TRY(vl_vocabulary_choose(&t->vocabulary, &t->counts, t->class_texts, t->K, &v, t->workers,
                                 t->error));
-    vl_counts_release(&t->counts);
     t->f.table = vl_vocabulary_table(&t->vocabulary);
     t->report->features = t->vocabulary.used;
-    t->report->count_seconds = vl_clock_seconds() - start;
     if (t->vocabulary.used) return VALENCE_OK;
     return vl_fail(t->error, VALENCE_ARGUMENT, "no n-gram occurs in %g texts or more: the data is too "
                    "small (lower --min-count)", (double)v.min_count);
@@ -144,11 +154,19 @@ static vl_status count_per_class(training *t)
     return VALENCE_OK;
 }
 
+/* Naive Bayes holds out a fixed share of all hashes, so that shards agree, and calibrates on at most
+ * `wanted` of those texts. */
 static vl_status choose_sample(training *t)
 {
     int64_t n = t->corpus->count, wanted = t->o.holdout;
     if (wanted < 0) wanted = n / 10 < HOLDOUT_MAX ? n / 10 : HOLDOUT_MAX;
     if (t->dev || wanted < HOLDOUT_LEAST) return VALENCE_OK;
+    if (!t->o.logistic) {
+        int64_t held_out = 0;
+        t->held_out_below = VL_HELD_OUT_BELOW;
+        for (int64_t i = 0; i < n; i++) held_out += t->corpus->examples[i].order < VL_HELD_OUT_BELOW;
+        if (wanted > held_out) wanted = held_out;
+    }
     t->sample = vl_alloc_array(VL_MEM_TRAINING, (size_t)wanted, sizeof *t->sample);
     if (!t->sample) return no_memory(t);
     t->sample_count = vl_corpus_sample(t->corpus, t->sample, wanted);
@@ -216,32 +234,31 @@ static vl_status calibrate_on(training *t, const vl_corpus *from, const int64_t 
 
 /* ---- Naive Bayes ----------------------------------------------------------------------------- */
 
-static vl_status calibrate_naive_bayes(training *t)
+/* Weights of the vocabulary as it stands. */
+static vl_status weigh_naive_bayes(training *t)
 {
-    if (t->dev) return calibrate_on(t, t->dev, NULL, 0);
-    if (!t->sample_count) return VALENCE_OK;
-    vl_rows r;
-    VL_TRY(vl_rows_build(&r, t->corpus, t->sample, t->sample_count, &t->f, t->workers, t->error));
-    float *logits = vl_alloc_array(VL_MEM_TRAINING, (size_t)r.n * (size_t)t->K, sizeof *logits);
-    vl_status status = logits ? vl_naive_bayes_leave_one_out(logits, &r, &t->vocabulary,
-                                                             t->class_texts, t->K, t->o.alpha)
-                              : VALENCE_NO_MEMORY;
-    if (status == VALENCE_OK) take_figures(t, logits, &r);
-    t->report->leave_one_out = true;
-    vl_free(logits);
-    vl_rows_release(&r);
-    return status == VALENCE_OK ? status : no_memory(t);
+    vl_free(t->weight);
+    vl_free(t->bias);
+    VL_TRY(alloc_result(t));
+    return vl_naive_bayes_weights(t->weight, t->bias, &t->vocabulary, t->class_texts, t->K,
+                                  t->o.alpha) == VALENCE_OK
+               ? VALENCE_OK
+               : no_memory(t);
 }
 
 static vl_status fit_naive_bayes(training *t)
 {
     tell(t, "weighing n-grams", 0);
+    if (t->sample_count) {
+        VL_TRY(choose_features(t, false));
+        VL_TRY(count_per_class(t));
+        VL_TRY(weigh_naive_bayes(t));
+        VL_TRY(calibrate_on(t, t->corpus, t->sample, t->sample_count));
+    }
+    VL_TRY(choose_features(t, true));
     VL_TRY(count_per_class(t));
-    VL_TRY(alloc_result(t));
-    if (vl_naive_bayes_weights(t->weight, t->bias, &t->vocabulary, t->class_texts, t->K,
-                               t->o.alpha) != VALENCE_OK)
-        return no_memory(t);
-    return calibrate_naive_bayes(t);
+    VL_TRY(weigh_naive_bayes(t));
+    return t->dev ? calibrate_on(t, t->dev, NULL, 0) : VALENCE_OK;
 }
 
 /* ---- Logistic regression --------------------------------------------------------------------- */
@@ -342,7 +359,7 @@ static vl_status keep_squares(training *t)
 
 static vl_status fit_logistic(training *t, bool only_try)
 {
-    double start = vl_clock_seconds();
+    VL_TRY(choose_features(t, true));
     VL_TRY(prepare_logistic(t));
     VL_TRY(fit_without_sample(t));
     if (!only_try || !t->sample_count) {
@@ -352,7 +369,6 @@ static vl_status fit_logistic(training *t, bool only_try)
         VL_TRY(keep_squares(t));
         if (t->dev) VL_TRY(calibrate_on(t, t->dev, NULL, 0));
     }
-    t->report->fit_seconds = vl_clock_seconds() - start;
     return VALENCE_OK;
 }
 
@@ -388,10 +404,12 @@ static vl_status write_store(training *t, vl_store *store)
 
 static vl_status train(training *t, vl_store *store, bool only_try)
 {
-    VL_TRY(count_classes(t));
-    VL_TRY(choose_features(t));
+    double start = vl_clock_seconds();
     VL_TRY(choose_sample(t));
+    VL_TRY(count_ngrams(t));
+    t->report->count_seconds = vl_clock_seconds() - start;
     VL_TRY(t->o.logistic ? fit_logistic(t, only_try) : fit_naive_bayes(t));
+    t->report->fit_seconds = vl_clock_seconds() - start - t->report->count_seconds;
     t->report->examples = t->corpus->count;
     t->report->temperature = t->temperature;
     return only_try ? VALENCE_OK : write_store(t, store);

@@ -29,7 +29,6 @@ vl_classic_options vl_classic_defaults(bool logistic);
 typedef struct vl_classic_report {
     int64_t examples, features, held_out;
     double held_out_accuracy, held_out_macro_f1; /* of texts the calibrated model had not seen */
-    bool leave_one_out;                          /* how: by leave-one-out, or by a second fit */
     double temperature;
     int iterations;
     bool converged;

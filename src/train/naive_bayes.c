@@ -1,4 +1,4 @@
-/* naive_bayes.c: counts to weights, and leave-one-out scores to calibrate on. */
+/* naive_bayes.c: counts to weights. */
 #include "train/naive_bayes.h"
 
 #include <math.h>
@@ -47,41 +47,6 @@ vl_status vl_naive_bayes_weights(float *weight, float *bias, const vl_vocabulary
     memset(weight, 0, (size_t)(v->slots * C) * sizeof *weight);
     for (int64_t s = 0; s < v->slots; s++)
         if (v->numbers[s]) slot_weights(weight + s * C, v->counts + s * K, totals, K, alpha);
-    vl_free(totals);
-    return VALENCE_OK;
-}
-
-/* Row i's logit for class k; `own` is what the row added to each of its features' counts of its own
- * class (times occurrences). */
-static double row_logit(const vl_rows *r, int64_t i, const vl_vocabulary *v, int32_t K, int32_t k,
-                        double total, double alpha)
-{
-    double own = k == r->label[i] ? r->weight[i] : 0, sum = 0, taken = 0;
-    for (int64_t j = r->offsets[i]; j < r->offsets[i + 1]; j++) {
-        double x = r->x ? r->x[j] : 1, left = v->counts[(int64_t)r->ids[j] * K + k] - own * x;
-        sum += x * log((left > 0 ? left : 0) + alpha);
-        taken += own * x;
-    }
-    double occurrences = 0;
-    for (int64_t j = r->offsets[i]; j < r->offsets[i + 1]; j++) occurrences += r->x ? r->x[j] : 1;
-    return sum - occurrences * log(total - taken + alpha * (double)v->used);
-}
-
-vl_status vl_naive_bayes_leave_one_out(float *logits, const vl_rows *rows, const vl_vocabulary *v,
-                                       const double *class_texts, int32_t K, double alpha)
-{
-    double *totals = count_totals(v, K);
-    if (!totals) return VALENCE_NO_MEMORY;
-    for (int64_t i = 0; i < rows->n; i++) {
-        float *out = logits + i * K;
-        double mean = 0;
-        for (int32_t k = 0; k < K; k++) {
-            double z = row_logit(rows, i, v, K, k, totals[k], alpha);
-            mean += z / K;
-            out[k] = (float)(z + log_prior(class_texts, K, k));
-        }
-        for (int32_t k = 0; k < K; k++) out[k] -= (float)mean;
-    }
     vl_free(totals);
     return VALENCE_OK;
 }

@@ -13,9 +13,4 @@
 vl_status vl_naive_bayes_weights(float *weight, float *bias, const vl_vocabulary *v,
                                  const double *class_texts, int32_t K, double alpha);
 
-/* Logits (n,K) of rows that are part of the counts, each with its own text taken out of them: what
- * the model would say had it never seen the text. The choice of features is not repeated. */
-vl_status vl_naive_bayes_leave_one_out(float *logits, const vl_rows *rows, const vl_vocabulary *v,
-                                       const double *class_texts, int32_t K, double alpha);
-
 #endif

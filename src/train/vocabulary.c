@@ -52,16 +52,21 @@ float vl_ngram_strength(const float *counts, const double *class_texts, int32_t 
     return (float)best;
 }
 
-static float count_of(const float *counts, int32_t columns)
+/* The counts that matter (classes), and their sum. */
+static float take_counts(const choosing *job, float *out, const float *counts)
 {
     float n = 0;
-    for (int32_t k = 0; k < columns; k++) n += counts[k];
+    int32_t classes = job->counts->classes;
+    for (int32_t k = 0; k < classes; k++) {
+        out[k] = counts[k] + (job->options->held_out ? counts[classes + k] : 0);
+        n += out[k];
+    }
     return n;
 }
 
 static float score_of(const choosing *job, const float *counts, float n)
 {
-    if (job->options->choice == VL_CHOOSE_FREQUENCY || job->counts->columns != job->K) return n;
+    if (job->options->choice == VL_CHOOSE_FREQUENCY || job->counts->classes != job->K) return n;
     float strength = vl_ngram_strength(counts, job->class_texts, job->K, job->options->smoothing);
     return job->options->choice == VL_CHOOSE_STRENGTH ? strength : strength * sqrtf(n);
 }
@@ -85,7 +90,7 @@ static void collect_job(void *argument, int64_t index, int thread)
         const float *counts;
         uint64_t number = vl_count_entry(job->counts, p, i, &counts);
         if (!number) continue;
-        float n = count_of(counts, job->counts->columns);
+        float sums[VL_COUNT_CLASSES], n = take_counts(job, sums, counts);
         if (n < job->options->min_count) continue;
         if (out->count == room) {
             room = room ? room * 2 : 1024;
@@ -96,7 +101,7 @@ static void collect_job(void *argument, int64_t index, int thread)
             }
             out->list = list;
         }
-        float score = score_of(job, counts, n);
+        float score = score_of(job, sums, n);
         out->list[out->count++] = (candidate){number, score, counts};
         histogram[bin_of(score)]++;
     }
@@ -124,18 +129,18 @@ static int by_score(const void *a, const void *b)
 static bool bucket_is_shared(const vl_vocabulary *v, uint64_t number)
 {
     uint32_t bucket = vl_ngram_bucket(number, v->buckets);
-    uint64_t part = number >> 56;
-    return vl_ngram_bucket(part << 56, v->buckets) == bucket ||
-           vl_ngram_bucket((part + 1) * ((uint64_t)1 << 56) - 1, v->buckets) == bucket;
+    uint64_t width = (uint64_t)1 << (64 - VL_COUNT_PART_BITS), first = number & ~(width - 1);
+    return vl_ngram_bucket(first, v->buckets) == bucket ||
+           vl_ngram_bucket(first + (width - 1), v->buckets) == bucket;
 }
 
-static bool place(vl_vocabulary *v, const candidate *c)
+static bool place(const choosing *job, const candidate *c)
 {
+    vl_vocabulary *v = job->v;
     int32_t slot = vl_ngram_insert(v->fingerprints, v->buckets, c->number);
     if (slot < 0 || v->numbers[slot]) return false; /* full, or the fingerprint is taken */
     v->numbers[slot] = c->number;
-    memcpy(v->counts + (size_t)slot * (size_t)v->columns, c->counts,
-           (size_t)v->columns * sizeof(float));
+    take_counts(job, v->counts + (size_t)slot * (size_t)v->columns, c->counts);
     return true;
 }
 
@@ -150,7 +155,7 @@ static void fill_job(void *argument, int64_t index, int thread)
     p->count = kept;
     if (kept > 1) qsort(p->list, (size_t)kept, sizeof *p->list, by_score);
     for (int64_t i = 0; i < kept; i++)
-        if (!bucket_is_shared(job->v, p->list[i].number)) place(job->v, &p->list[i]);
+        if (!bucket_is_shared(job->v, p->list[i].number)) place(job, &p->list[i]);
 }
 
 static void fill_borders(choosing *job)
@@ -158,7 +163,7 @@ static void fill_borders(choosing *job)
     for (int p = 0; p < VL_COUNT_PARTS; p++)
         for (int64_t i = 0; i < job->part[p].count; i++)
             if (bucket_is_shared(job->v, job->part[p].list[i].number))
-                place(job->v, &job->part[p].list[i]);
+                place(job, &job->part[p].list[i]);
 }
 
 static vl_status vocabulary_init(vl_vocabulary *v, int64_t ngrams, int32_t columns)
@@ -194,7 +199,7 @@ static vl_status choose(choosing *job, vl_workers *workers)
     for (int p = 0; p < VL_COUNT_PARTS; p++) VL_TRY(job->status[p]);
     uint32_t bits = threshold_bin(job, threads) << 15;
     memcpy(&job->threshold, &bits, sizeof bits);
-    VL_TRY(vocabulary_init(job->v, candidates_at_least(job), job->counts->columns));
+    VL_TRY(vocabulary_init(job->v, candidates_at_least(job), job->counts->classes));
     vl_workers_run(workers, fill_job, job, VL_COUNT_PARTS);
     fill_borders(job);
     for (int64_t s = 0; s < job->v->slots; s++) job->v->used += job->v->numbers[s] != 0;

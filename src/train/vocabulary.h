@@ -18,6 +18,7 @@ typedef struct vl_vocabulary_options {
     float min_count;   /* an n-gram found less often is not taken */
     float smoothing;   /* added to each class' count when the strength is taken */
     vl_choice choice;
+    bool held_out; /* held-out texts count like the others; else as if they did not exist */
 } vl_vocabulary_options;
 
 typedef struct vl_vocabulary {
@@ -25,12 +26,12 @@ typedef struct vl_vocabulary {
     int64_t slots;          /* buckets * 8 */
     int64_t used;
     uint16_t *fingerprints; /* (slots) */
-    uint64_t *numbers;      /* (slots) upper 48 bits; 0 in empty slots */
+    uint64_t *numbers;      /* (slots) upper 47 bits; 0 in empty slots */
     int32_t columns;        /* K, or 1 where counts.h keeps only sums */
     float *counts;          /* (slots, columns) */
 } vl_vocabulary;
 
-/* class_texts: (K) summed weights of each class' texts. */
+/* class_texts: (K) summed weights of the texts of each class that count. */
 vl_status vl_vocabulary_choose(vl_vocabulary *v, const vl_counts *counts, const double *class_texts,
                                int32_t K, const vl_vocabulary_options *options,
                                vl_workers *workers, valence_error *error);
