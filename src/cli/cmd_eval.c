@@ -1,0 +1,289 @@
+/* cmd_eval.c: `valence eval`. */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/json.h"
+#include "base/workers.h"
+#include "cli/commands.h"
+#include "cli/memory_report.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "data/dataset.h"
+#include "data/source.h"
+#include "engine/evaluation.h"
+
+typedef struct eval_options {
+    const char *model;
+    int64_t threads;
+    bool json, skip_bad, memory;
+    vl_source_options source;
+} eval_options;
+
+typedef struct evaluating {
+    const eval_options *o;
+    const valence_model *model;
+    valence_model_info info;
+    vl_dataset_spec spec;
+    vl_source *source;
+    vl_evaluation sum;
+    uint64_t unlabelled, bad_rows, rows;
+    cli_progress progress;
+    pthread_mutex_t lock;
+    vl_status status;
+    valence_error *error;
+} evaluating;
+
+static const char usage[] = "valence eval -m MODEL DATA[@MAP]...";
+static const char about[] =
+    "Measures a model on labelled texts: accuracy, macro-F1, calibration, speed, memory.\n"
+    "MAP renames the data's labels: test.tsv@0=negative,1=positive. Rows without a label are counted\n"
+    "and left out.";
+
+static int parse(eval_options *o, int argc, char **argv)
+{
+    const cli_option table[] = {
+        {CLI_TEXT, "model", 'm', "MODEL", "a model file, or a shipped model's name (general)", &o->model},
+        {CLI_TEXT, "text", 0, "COLUMN", "column of the text (text)", &o->source.text},
+        {CLI_TEXT, "label", 0, "COLUMN", "column of the label (label)", &o->source.label},
+        {CLI_FLAG, "json", 0, NULL, "print one JSON object", &o->json},
+        {CLI_FLAG, "skip-bad", 0, NULL, "malformed rows are no failure", &o->skip_bad},
+        {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &o->threads},
+        {CLI_FLAG, "memory", 0, NULL, "print memory by category at the end", &o->memory},
+        {CLI_FLAG, NULL, 0, NULL, NULL, NULL}};
+    return cli_parse(argc, argv, usage, about, table);
+}
+
+static vl_status find_label(const evaluating *e, vl_span label, int32_t *k, valence_error *error)
+{
+    for (*k = 0; *k < e->info.label_count; ++*k)
+        if (vl_span_is(label, e->info.labels[*k])) return VALENCE_OK;
+    return vl_fail(error, VALENCE_NOT_FOUND,
+                   "'%.150s': label '%.*s' is not the model's ('%s', '%s'%s): map it, as in "
+                   "FILE@%.*s=%s", e->spec.path, (int)(label.len < 40 ? label.len : 40), label.ptr,
+                   e->info.labels[0], e->info.labels[1], e->info.label_count > 2 ? ", .." : "",
+                   (int)(label.len < 40 ? label.len : 40), label.ptr, e->info.labels[0]);
+}
+
+typedef struct eval_thread {
+    vl_cursor *cursor;
+    valence_context *context;
+    vl_chunk chunk;
+    vl_evaluation sum;
+    uint64_t unlabelled;
+    vl_span last_label; /* points into last_text */
+    char last_text[64];
+    int32_t last_k;
+} eval_thread;
+
+static vl_status add_record(evaluating *e, eval_thread *t, const vl_record *r, valence_error *error)
+{
+    vl_span label = r->label;
+    valence_prediction p;
+    if (!label.ptr || !label.len) {
+        t->unlabelled++;
+        return VALENCE_OK;
+    }
+    if (!vl_span_equal(label, t->last_label)) {
+        vl_span name;
+        VL_TRY(vl_dataset_label(&e->spec, label, &name, error));
+        if (!name.ptr) return VALENCE_OK; /* dropped by the map */
+        VL_TRY(find_label(e, name, &t->last_k, error));
+        t->last_label = (vl_span){t->last_text, label.len <= sizeof t->last_text ? label.len : 0};
+        memcpy(t->last_text, label.ptr, t->last_label.len);
+    }
+    VL_TRY(valence_context_predict(t->context, r->text.ptr, r->text.len, &p, error));
+    return vl_evaluation_add(&t->sum, p.probabilities, t->last_k);
+}
+
+static vl_status evaluate_chunks(evaluating *e, eval_thread *t, int thread, valence_error *error)
+{
+    for (;;) {
+        bool more;
+        vl_record record;
+        VL_TRY(vl_source_next(e->source, &t->chunk, &more, error));
+        if (!more) return VALENCE_OK;
+        vl_cursor_start(t->cursor, &t->chunk);
+        for (;;) {
+            vl_status status = vl_cursor_next(t->cursor, &record, &more, error);
+            if (status == VALENCE_FORMAT) continue;
+            VL_TRY(status);
+            if (!more) break;
+            VL_TRY(add_record(e, t, &record, error));
+        }
+        vl_source_return(e->source, &t->chunk);
+        if (thread > 0) continue;
+        vl_source_counts c = vl_source_counted(e->source);
+        cli_progress_update(&e->progress, "evaluating", (double)c.bytes_read, (double)c.bytes_total,
+                            c.rows, "texts");
+    }
+}
+
+static void thread_job(void *argument, int64_t index, int thread)
+{
+    (void)index;
+    evaluating *e = argument;
+    valence_error error = {0};
+    eval_thread t = {0};
+    vl_status status = vl_evaluation_init(&t.sum, e->info.label_count, &error);
+    if (status == VALENCE_OK) status = vl_cursor_open(&t.cursor, e->source, &error);
+    if (status == VALENCE_OK) status = valence_context_open(&t.context, e->model, &error);
+    if (status == VALENCE_OK) status = evaluate_chunks(e, &t, thread, &error);
+    pthread_mutex_lock(&e->lock);
+    if (status == VALENCE_OK) status = vl_evaluation_merge(&e->sum, &t.sum);
+    e->unlabelled += t.unlabelled;
+    if (status != VALENCE_OK && e->status == VALENCE_OK) {
+        e->status = status;
+        *e->error = error;
+    }
+    pthread_mutex_unlock(&e->lock);
+    vl_evaluation_release(&t.sum);
+    valence_context_close(t.context);
+    vl_cursor_close(t.cursor);
+    vl_chunk_release(&t.chunk);
+}
+
+static vl_status evaluate_set(evaluating *e, const char *data, vl_workers *workers)
+{
+    VL_TRY(vl_dataset_parse(&e->spec, data, e->error));
+    vl_status status = vl_source_open(&e->source, e->spec.path, &e->o->source, e->error);
+    if (status == VALENCE_OK) {
+        vl_workers_run(workers, thread_job, e, vl_workers_threads(workers));
+        vl_source_counts c = vl_source_counted(e->source);
+        e->bad_rows += c.bad_rows;
+        e->rows += c.rows;
+        vl_source_close(e->source);
+        status = e->status;
+    }
+    vl_dataset_release(&e->spec);
+    return status;
+}
+
+/* ---- Showing --------------------------------------------------------------------------------- */
+
+static void print_json_classes(const evaluating *e, vl_buffer *b)
+{
+    for (int32_t k = 0; k < e->sum.K; k++) {
+        double precision, recall, f1;
+        vl_evaluation_class(&e->sum, k, &precision, &recall, &f1);
+        vl_buffer_append_text(b, k ? "," : "");
+        vl_json_write_string(b, vl_span_of(e->info.labels[k]));
+        vl_buffer_printf(b, ":{\"examples\":%lld,\"precision\":%.4f,\"recall\":%.4f,\"f1\":%.4f}",
+                         (long long)e->sum.is[k], precision, recall, f1);
+    }
+}
+
+static void print_json_confusion(const evaluating *e, vl_buffer *b)
+{
+    if (!e->sum.confusion) return;
+    vl_buffer_append_text(b, ",\"confusion\":[");
+    for (int32_t i = 0; i < e->sum.K; i++) {
+        for (int32_t j = 0; j < e->sum.K; j++)
+            vl_buffer_printf(b, "%s%lld", j ? "," : i ? ",[" : "[",
+                             (long long)e->sum.confusion[(int64_t)i * e->sum.K + j]);
+        vl_buffer_append_text(b, "]");
+    }
+    vl_buffer_append_text(b, "]");
+}
+
+static void print_json(const evaluating *e, const vl_figures *f, double seconds)
+{
+    vl_buffer b;
+    vl_buffer_init(&b, VL_MEM_REQUEST, 64 << 20);
+    vl_buffer_append_text(&b, "{\"model\":");
+    vl_json_write_string(&b, vl_span_of(e->info.name));
+    vl_buffer_printf(&b, ",\"examples\":%lld,\"accuracy\":%.6f,\"macro_f1\":%.6f,\"ece\":%.6f,"
+                         "\"log_loss\":%.6f,\"seconds\":%.6f,\"documents_per_second\":%.1f,"
+                         "\"peak_rss_bytes\":%lld,\"unlabelled\":%llu,\"bad_rows\":%llu",
+                     (long long)e->sum.examples, f->accuracy, f->macro_f1, f->ece, f->log_loss,
+                     seconds, (double)e->sum.examples / seconds, (long long)vl_peak_rss_bytes(),
+                     (unsigned long long)e->unlabelled, (unsigned long long)e->bad_rows);
+    if (f->restricted)
+        vl_buffer_printf(&b, ",\"restricted_accuracy\":%.6f,\"restricted_macro_f1\":%.6f",
+                         f->restricted_accuracy, f->restricted_macro_f1);
+    vl_buffer_append_text(&b, ",\"classes\":{");
+    print_json_classes(e, &b);
+    vl_buffer_append_text(&b, "}");
+    print_json_confusion(e, &b);
+    vl_buffer_append_text(&b, "}\n");
+    fwrite(b.data, 1, b.len, stdout);
+    vl_buffer_release(&b);
+}
+
+static void print_text(const evaluating *e, const vl_figures *f, double seconds)
+{
+    printf("%s (%s, %s) on %lld texts\n", e->info.name, e->info.family, e->info.dtype,
+           (long long)e->sum.examples);
+    printf("  accuracy  %.4f\n  macro-F1  %.4f\n  ECE       %.4f\n  log loss  %.4f\n", f->accuracy,
+           f->macro_f1, f->ece, f->log_loss);
+    if (f->restricted)
+        printf("  choosing among the data's %d classes only: accuracy %.4f, macro-F1 %.4f\n",
+               f->classes_present, f->restricted_accuracy, f->restricted_macro_f1);
+    printf("  %.2f s, %.0f texts/s, %lld MB peak\n\n", seconds, (double)e->sum.examples / seconds,
+           (long long)(vl_peak_rss_bytes() >> 20));
+    printf("  %-16s %9s %9s %9s %9s\n", "class", "texts", "precision", "recall", "F1");
+    for (int32_t k = 0; k < e->sum.K && k < VL_EVAL_CONFUSION_MAX; k++) {
+        double precision, recall, f1;
+        vl_evaluation_class(&e->sum, k, &precision, &recall, &f1);
+        printf("  %-16.16s %9lld %9.4f %9.4f %9.4f\n", e->info.labels[k], (long long)e->sum.is[k],
+               precision, recall, f1);
+    }
+    if (!e->sum.confusion || e->sum.K > 12) return;
+    printf("\n  %-16s", "true \\ predicted");
+    for (int32_t k = 0; k < e->sum.K; k++) printf(" %9.9s", e->info.labels[k]);
+    for (int32_t i = 0; i < e->sum.K; i++) {
+        printf("\n  %-16.16s", e->info.labels[i]);
+        for (int32_t j = 0; j < e->sum.K; j++)
+            printf(" %9lld", (long long)e->sum.confusion[(int64_t)i * e->sum.K + j]);
+    }
+    putchar('\n');
+}
+
+static vl_status evaluate(evaluating *e, char **data, int count, valence_error *error)
+{
+    vl_workers *workers;
+    double start = vl_clock_seconds();
+    valence_model_describe(e->model, &e->info);
+    VL_TRY(vl_evaluation_init(&e->sum, e->info.label_count, error));
+    VL_TRY(vl_workers_open(&workers, (int)e->o->threads, error));
+    vl_status status = VALENCE_OK;
+    for (int i = 0; i < count && status == VALENCE_OK; i++) status = evaluate_set(e, data[i], workers);
+    vl_workers_close(workers);
+    cli_progress_end(&e->progress);
+    VL_TRY(status);
+    if (e->sum.examples == 0)
+        return vl_fail(error, VALENCE_ARGUMENT, "the data holds no labelled text (%llu rows have no "
+                       "label)", (unsigned long long)e->unlabelled);
+    double seconds = vl_clock_seconds() - start;
+    vl_figures f = vl_evaluation_figures(&e->sum);
+    if (e->o->json) print_json(e, &f, seconds);
+    else print_text(e, &f, seconds);
+    return VALENCE_OK;
+}
+
+int cmd_eval(int argc, char **argv)
+{
+    eval_options o = {.source = vl_source_options_defaults()};
+    valence_error error = {0};
+    valence_model *model;
+    int first = parse(&o, argc, argv);
+    if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
+    if (first == argc) return cli_usage("eval", "no data given");
+    if (!o.source.label) o.source.label = "label"; /* here it must be there */
+    if (valence_model_open(&model, o.model ? o.model : "general", NULL, &error) != VALENCE_OK)
+        return cli_fail("%s", error.message);
+    evaluating e = {.o = &o, .model = model, .error = &error};
+    cli_progress_start(&e.progress);
+    pthread_mutex_init(&e.lock, NULL);
+    vl_status status = evaluate(&e, argv + first, argc - first, &error);
+    pthread_mutex_destroy(&e.lock);
+    vl_evaluation_release(&e.sum);
+    valence_model_close(model);
+    if (o.memory) cli_memory_report((uint64_t)e.rows);
+    if (status != VALENCE_OK) return cli_fail("%s", error.message);
+    if (e.bad_rows)
+        fprintf(stderr, "valence: %llu malformed rows were skipped\n", (unsigned long long)e.bad_rows);
+    return e.bad_rows && !o.skip_bad ? CLI_FAILED : CLI_OK;
+}

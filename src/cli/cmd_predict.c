@@ -1,0 +1,141 @@
+/* cmd_predict.c: `valence predict`. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/bulk.h"
+#include "cli/commands.h"
+#include "cli/memory_report.h"
+#include "cli/options.h"
+
+typedef struct predict_options {
+    const char *model, *format, *shard;
+    int64_t threads;
+    bool skip_bad, memory;
+    valence_model_options decide;
+    cli_bulk_options bulk;
+} predict_options;
+
+static const char usage[] = "valence predict [-m MODEL] TEXT... | - | -i FILE [-o FILE]";
+static const char about[] =
+    "Says of each text whether it is negative, neutral or positive, with a calibrated probability.\n"
+    "Texts are arguments; or lines of standard input (-); or rows of a file (-i): csv, tsv, jsonl,\n"
+    "txt, or a folder of texts, plain, .gz or .zst.\n"
+    "Example: valence predict -i reviews.csv --text review -o scored.csv";
+
+static int parse(predict_options *o, int argc, char **argv)
+{
+    const cli_option table[] = {
+        {CLI_TEXT, "model", 'm', "MODEL", "a model file, or a shipped model's name (general)", &o->model},
+        {CLI_TEXT, "input", 'i', "FILE", "predict the rows of a file; - is standard input", &o->bulk.input},
+        {CLI_TEXT, "output", 'o', "FILE", "where the rows go (standard output)", &o->bulk.output},
+        {CLI_TEXT, "format", 0, "FORMAT", "pretty, json, jsonl, csv or tsv", &o->format},
+        {CLI_TEXT, "text", 0, "COLUMN", "column of the text, by name or number (text)", &o->bulk.source.text},
+        {CLI_TEXT, "keep", 0, "COL,..|all", "columns of the input to repeat in the output", &o->bulk.keep},
+        {CLI_REAL, "neutral-band", 0, "X", "two classes: call |p - 0.5| < X neutral", &o->decide.neutral_band},
+        {CLI_REAL, "min-confidence", 0, "X", "call predictions below this 'uncertain'", &o->decide.min_confidence},
+        {CLI_FLAG, "skip-bad", 0, NULL, "malformed rows are no failure", &o->skip_bad},
+        {CLI_TEXT, "shard", 0, "I/N", "only the I-th of N parts of the file (1/N .. N/N)", &o->shard},
+        {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &o->threads},
+        {CLI_FLAG, "memory", 0, NULL, "print memory by category at the end", &o->memory},
+        {CLI_FLAG, NULL, 0, NULL, NULL, NULL}};
+    return cli_parse(argc, argv, usage, about, table);
+}
+
+static int parse_shard(predict_options *o)
+{
+    unsigned long long i, n;
+    char rest;
+    if (!o->shard) return 0;
+    if (sscanf(o->shard, "%llu/%llu%c", &i, &n, &rest) != 2 || i < 1 || i > n)
+        return cli_usage("predict", "--shard needs I/N with 1 <= I <= N, not '%s'", o->shard);
+    o->bulk.source.shard = i - 1;
+    o->bulk.source.shards = n;
+    return 0;
+}
+
+/* Texts given as arguments. */
+static vl_status predict_texts(valence_model *model, const predict_options *o, char **texts, int count,
+                               valence_error *error)
+{
+    valence_context *context;
+    valence_model_info info;
+    valence_model_describe(model, &info);
+    VL_TRY(valence_context_open(&context, model, error));
+    cli_format format = o->bulk.format;
+    if (format == CLI_FORMAT_AUTO) format = isatty(STDOUT_FILENO) ? CLI_PRETTY : CLI_JSONL;
+    cli_row_style style = {.format = format, .colour = cli_colour(STDOUT_FILENO),
+                           .label_count = info.label_count, .labels = info.labels};
+    vl_buffer out;
+    vl_buffer_init(&out, VL_MEM_IO, (size_t)1 << 30);
+    vl_status status = cli_write_header(&out, &style);
+    for (int i = 0; i < count && status == VALENCE_OK; i++) {
+        vl_record r = {.text = vl_span_of(texts[i]), .row = (uint64_t)i + 1};
+        valence_prediction p;
+        status = valence_context_predict(context, r.text.ptr, r.text.len, &p, error);
+        if (status == VALENCE_OK && i > 0 && format == CLI_JSON) status = vl_buffer_append_text(&out, ",\n");
+        if (status == VALENCE_OK) status = cli_write_row(&out, &style, &r, &p);
+    }
+    if (status == VALENCE_OK && format == CLI_JSON) status = vl_buffer_append_text(&out, "\n]\n");
+    if (status == VALENCE_OK && (fwrite(out.data, 1, out.len, stdout) < out.len || fflush(stdout)))
+        status = vl_fail(error, VALENCE_IO, "cannot write the result");
+    vl_buffer_release(&out);
+    valence_context_close(context);
+    return status;
+}
+
+static int finish_bulk(const predict_options *o, const cli_bulk_result *r)
+{
+    bool person = isatty(STDERR_FILENO);
+    if (person && o->bulk.output)
+        fprintf(stderr, "%llu texts in %.2f s (%.0f/s) -> %s\n", (unsigned long long)r->rows,
+                r->seconds, (double)r->rows / r->seconds, o->bulk.output);
+    if (r->repaired)
+        fprintf(stderr, "valence: %llu texts were not valid UTF-8; bad bytes count as U+FFFD\n",
+                (unsigned long long)r->repaired);
+    if (r->bad_rows)
+        fprintf(stderr, "valence: %llu malformed rows were skipped\n", (unsigned long long)r->bad_rows);
+    return r->bad_rows && !o->skip_bad ? CLI_FAILED : CLI_OK;
+}
+
+static int run(predict_options *o, char **texts, int count)
+{
+    valence_model *model;
+    valence_error error = {0};
+    cli_bulk_result result = {0};
+    if (valence_model_open(&model, o->model ? o->model : "general", &o->decide, &error) != VALENCE_OK)
+        return cli_fail("%s", error.message);
+    vl_status status = o->bulk.input ? cli_bulk_predict(model, &o->bulk, &result, &error)
+                                     : predict_texts(model, o, texts, count, &error);
+    if (o->memory) cli_memory_report(o->bulk.input ? result.rows : (uint64_t)count);
+    valence_model_close(model);
+    if (status != VALENCE_OK) return cli_fail("%s", error.message);
+    return finish_bulk(o, &result);
+}
+
+int cmd_predict(int argc, char **argv)
+{
+    predict_options o = {.decide = valence_model_defaults(),
+                         .bulk = {.source = vl_source_options_defaults()}};
+    valence_error error;
+    int first = parse(&o, argc, argv);
+    if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
+    o.bulk.threads = (int)o.threads;
+    o.bulk.source.label = ""; /* not needed, so not looked for */
+    if (o.format && cli_format_parse(&o.bulk.format, o.format, &error) != VALENCE_OK)
+        return cli_usage("predict", "%s", error.message);
+    if (parse_shard(&o)) return CLI_USAGE;
+    bool lines = argc - first == 1 && strcmp(argv[first], "-") == 0;
+    if (lines && !o.bulk.input) {
+        o.bulk.input = "-";
+        o.bulk.source.format = VL_DATA_LINES;
+    } else if (o.bulk.input && argc > first) {
+        return cli_usage("predict", "give either texts or -i FILE, not both");
+    } else if (!o.bulk.input && argc == first) {
+        return cli_usage("predict", "no text given (texts, - for standard input, or -i FILE)");
+    }
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error like any other */
+    return run(&o, argv + first, argc - first);
+}

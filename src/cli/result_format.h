@@ -1,0 +1,40 @@
+/* result_format.h: one prediction as a row of the output: pretty, JSON, JSON lines, CSV or TSV. */
+#ifndef VL_RESULT_FORMAT_H
+#define VL_RESULT_FORMAT_H
+
+#include "base/buffer.h"
+#include "data/source.h"
+#include "valence.h"
+
+typedef enum cli_format {
+    CLI_FORMAT_AUTO,
+    CLI_PRETTY,
+    CLI_JSON,
+    CLI_JSONL,
+    CLI_CSV,
+    CLI_TSV
+} cli_format;
+
+vl_status cli_format_parse(cli_format *out, const char *name, valence_error *error);
+
+/* By the ending of path (".csv", ".tsv.gz", ..); CLI_FORMAT_AUTO if it tells nothing. */
+cli_format cli_format_of_path(const char *path);
+
+typedef struct cli_row_style {
+    cli_format format;
+    bool colour;
+    int label_count;
+    const char *const *labels;
+    const vl_span *keep_names; /* (keep_count) input columns to echo */
+    const int *keep_index;     /* (keep_count) their places in record->columns */
+    int keep_count;
+} cli_row_style;
+
+/* The header line of CSV and TSV, "[" of JSON; nothing for the others. */
+vl_status cli_write_header(vl_buffer *out, const cli_row_style *style);
+
+/* One row with its line end. For CLI_JSON without separator: the caller puts ",\n" between rows. */
+vl_status cli_write_row(vl_buffer *out, const cli_row_style *style, const vl_record *record,
+                        const valence_prediction *p);
+
+#endif
