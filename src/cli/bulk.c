@@ -1,20 +1,14 @@
-/* bulk.c: each thread takes the next chunk, predicts its records, formats the rows into a buffer of its
- * own and hands the buffer to the writer, which puts the chunks in order. */
+/* bulk.c: predictions of a file's records as rows of output. */
 #include "cli/bulk.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/workers.h"
 #include "cli/options.h"
-#include "cli/progress.h"
-#include "data/writer.h"
+#include "cli/pipeline.h"
 
-enum { TOLD_MOST = 10, ROW_MAX = 1 << 30, KEEP_MAX = 1024 };
+enum { KEEP_MAX = 1024 };
 
 typedef struct bulk {
     const valence_model *model;
@@ -24,116 +18,52 @@ typedef struct bulk {
     int keep_index[KEEP_MAX];
     vl_source *source;
     vl_writer *writer;
-    cli_progress progress;
-    _Atomic uint64_t told, rows;
-    _Atomic uint64_t chunks; /* the largest sequence number + 1 */
-    bool any_row;            /* JSON only, which runs on one thread */
-    pthread_mutex_t lock;
-    vl_status status;
-    valence_error *error;
+    uint64_t rows;
+    bool any_row; /* JSON only, which runs on one thread */
 } bulk;
 
-static void fail(bulk *b, vl_status status, const valence_error *error)
+typedef struct bulk_thread {
+    valence_context *context;
+    uint64_t rows;
+} bulk_thread;
+
+static vl_status open_thread(void *user, void **state, valence_error *error)
 {
-    pthread_mutex_lock(&b->lock);
-    if (b->status == VALENCE_OK) {
-        b->status = status;
-        *b->error = *error;
-    }
-    pthread_mutex_unlock(&b->lock);
-    vl_writer_abort(b->writer);
+    bulk *b = user;
+    bulk_thread *t = vl_alloc_zero(VL_MEM_REQUEST, sizeof *t);
+    if (!t) return vl_fail_memory(error, sizeof *t, "a thread");
+    vl_status status = valence_context_open(&t->context, b->model, error);
+    if (status != VALENCE_OK) vl_free(t);
+    *state = t;
+    return status;
 }
 
-static void tell_bad_row(bulk *b, const valence_error *error)
+static vl_status close_thread(void *user, void *state, valence_error *error)
 {
-    uint64_t n = atomic_fetch_add(&b->told, 1);
-    if (n < TOLD_MOST)
-        fprintf(stderr, "valence: %s: line %llu, byte %llu: %s\n", b->options->input,
-                (unsigned long long)error->line, (unsigned long long)error->byte, error->message);
-    else if (n == TOLD_MOST)
-        fputs("valence: more malformed rows follow and are only counted\n", stderr);
-}
-
-static vl_status predict_record(bulk *b, valence_context *context, const vl_record *record,
-                                vl_buffer *out, valence_error *error)
-{
-    valence_prediction p;
-    VL_TRY(valence_context_predict(context, record->text.ptr, record->text.len, &p, error));
-    vl_status status = VALENCE_OK;
-    if (b->style.format == CLI_JSON && b->any_row) status = vl_buffer_append_text(out, ",\n");
-    b->any_row = true;
-    if (status == VALENCE_OK) status = cli_write_row(out, &b->style, record, &p);
-    return status == VALENCE_OK ? status : vl_fail(error, status, "out of memory for the output");
-}
-
-static vl_status predict_chunk(bulk *b, vl_cursor *cursor, const vl_chunk *chunk,
-                               valence_context *context, vl_buffer *out, valence_error *error)
-{
-    vl_record record;
-    uint64_t rows = 0;
-    bool more = true;
-    vl_buffer_reset(out);
-    vl_cursor_start(cursor, chunk);
-    while (more) {
-        vl_status status = vl_cursor_next(cursor, &record, &more, error);
-        if (status == VALENCE_FORMAT) {
-            tell_bad_row(b, error);
-            continue;
-        }
-        VL_TRY(status);
-        if (!more) break;
-        VL_TRY(predict_record(b, context, &record, out, error));
-        rows++;
-    }
-    atomic_fetch_add_explicit(&b->rows, rows, memory_order_relaxed);
+    (void)error;
+    bulk *b = user;
+    bulk_thread *t = state;
+    b->rows += t->rows;
+    valence_context_close(t->context);
+    vl_free(t);
     return VALENCE_OK;
 }
 
-static void show(bulk *b)
-{
-    vl_source_counts c = vl_source_counted(b->source);
-    cli_progress_update(&b->progress, "predicting", (double)c.bytes_read, (double)c.bytes_total,
-                        atomic_load(&b->rows), "texts");
-}
-
-static vl_status predict_chunks(bulk *b, vl_cursor *cursor, vl_chunk *chunk,
-                                valence_context *context, vl_buffer *out, int thread,
+static vl_status predict_record(void *user, void *state, const vl_record *record, vl_buffer *out,
                                 valence_error *error)
 {
-    for (;;) {
-        bool more;
-        VL_TRY(vl_source_next(b->source, chunk, &more, error));
-        if (!more) return VALENCE_OK;
-        vl_status status = predict_chunk(b, cursor, chunk, context, out, error);
-        uint64_t sequence = chunk->sequence, seen = atomic_load(&b->chunks);
-        while (seen < sequence + 1 && !atomic_compare_exchange_weak(&b->chunks, &seen, sequence + 1)) {
-        }
-        vl_source_return(b->source, chunk);
-        VL_TRY(status);
-        VL_TRY(vl_writer_submit(b->writer, sequence + 1, vl_buffer_span(out), error));
-        if (thread == 0) show(b);
+    bulk *b = user;
+    bulk_thread *t = state;
+    valence_prediction p;
+    VL_TRY(valence_context_predict(t->context, record->text.ptr, record->text.len, &p, error));
+    vl_status status = VALENCE_OK;
+    if (b->style.format == CLI_JSON) {
+        if (b->any_row) status = vl_buffer_append_text(out, ",\n");
+        b->any_row = true;
     }
-}
-
-static void thread_job(void *argument, int64_t index, int thread)
-{
-    (void)index;
-    bulk *b = argument;
-    valence_error error = {0};
-    vl_cursor *cursor = NULL;
-    valence_context *context = NULL;
-    vl_chunk chunk = {0};
-    vl_buffer out;
-    vl_buffer_init(&out, VL_MEM_IO, ROW_MAX);
-    vl_status status = vl_cursor_open(&cursor, b->source, &error);
-    if (status == VALENCE_OK) status = valence_context_open(&context, b->model, &error);
-    if (status == VALENCE_OK)
-        status = predict_chunks(b, cursor, &chunk, context, &out, thread, &error);
-    if (status != VALENCE_OK) fail(b, status, &error);
-    valence_context_close(context);
-    vl_cursor_close(cursor);
-    vl_chunk_release(&chunk);
-    vl_buffer_release(&out);
+    if (status == VALENCE_OK) status = cli_write_row(out, &b->style, record, &p);
+    t->rows++;
+    return status == VALENCE_OK ? status : vl_fail(error, status, "out of memory for the output");
 }
 
 /* ---- Columns to keep ------------------------------------------------------------------------- */
@@ -203,51 +133,53 @@ static vl_status write_frame(bulk *b, uint64_t sequence, bool header, valence_er
     return status;
 }
 
-static vl_status run(bulk *b, vl_workers *workers, valence_error *error)
+static vl_status run(bulk *b, valence_error *error)
 {
-    VL_TRY(vl_writer_open(&b->writer, b->options->output ? b->options->output : "-", 0, error));
+    const cli_bulk_options *o = b->options;
+    const cli_job job = {.name = o->input, .what = "predicting", .user = b, .open = open_thread,
+                         .record = predict_record, .close = close_thread};
+    uint64_t sequence = 1;
+    VL_TRY(vl_writer_open(&b->writer, o->output ? o->output : "-", 0, error));
     VL_TRY(write_frame(b, 0, true, error));
-    vl_workers_run(workers, thread_job, b, b->style.format == CLI_JSON ? 1 : vl_workers_threads(workers));
-    VL_TRY(b->status);
-    VL_TRY(write_frame(b, atomic_load(&b->chunks) + 1, false, error));
+    VL_TRY(cli_pipeline_run(b->source, b->writer, &sequence, &job,
+                            b->style.format == CLI_JSON ? 1 : o->threads, error));
+    VL_TRY(write_frame(b, sequence, false, error));
     return vl_writer_finish(b->writer, error);
+}
+
+static void set_style(bulk *b)
+{
+    valence_model_info info;
+    valence_model_describe(b->model, &info);
+    b->style.label_count = info.label_count;
+    b->style.labels = info.labels;
+    b->style.format = choose_format(b->options, b->source);
+    b->style.colour = !b->options->output && cli_colour(STDOUT_FILENO);
 }
 
 vl_status cli_bulk_predict(const valence_model *model, const cli_bulk_options *options,
                            cli_bulk_result *result, valence_error *error)
 {
-    static bulk b; /* large, and there is one per process */
-    vl_workers *workers = NULL;
-    valence_model_info info;
     double start = vl_clock_seconds();
-    valence_model_describe(model, &info);
-    memset(&b, 0, sizeof b);
-    b.model = model;
-    b.options = options;
-    b.error = error;
-    b.style.label_count = info.label_count;
-    b.style.labels = info.labels;
-    pthread_mutex_init(&b.lock, NULL);
+    bulk *b = vl_alloc_zero(VL_MEM_IO, sizeof *b);
+    if (!b) return vl_fail_memory(error, sizeof *b, "a prediction run");
+    b->model = model;
+    b->options = options;
     vl_source_options source_options = options->source;
     source_options.keep_columns = options->keep != NULL;
-    cli_progress_start(&b.progress);
-    vl_status status = vl_source_open(&b.source, options->input, &source_options, error);
-    if (status == VALENCE_OK) status = choose_columns(&b, error);
+    vl_status status = vl_source_open(&b->source, options->input, &source_options, error);
+    if (status == VALENCE_OK) status = choose_columns(b, error);
     if (status == VALENCE_OK) {
-        b.style.format = choose_format(options, b.source);
-        b.style.colour = !options->output && cli_colour(STDOUT_FILENO);
-        status = vl_workers_open(&workers, options->threads, error);
+        set_style(b);
+        status = run(b, error);
     }
-    if (status == VALENCE_OK) status = run(&b, workers, error);
-    cli_progress_end(&b.progress);
     vl_source_counts counts = {0};
-    if (b.source) counts = vl_source_counted(b.source);
-    *result = (cli_bulk_result){.rows = atomic_load(&b.rows), .bad_rows = counts.bad_rows,
+    if (b->source) counts = vl_source_counted(b->source);
+    *result = (cli_bulk_result){.rows = b->rows, .bad_rows = counts.bad_rows,
                                 .repaired = counts.repaired,
                                 .seconds = vl_clock_seconds() - start};
-    vl_workers_close(workers);
-    vl_writer_close(b.writer);
-    vl_source_close(b.source);
-    pthread_mutex_destroy(&b.lock);
+    vl_writer_close(b->writer);
+    vl_source_close(b->source);
+    vl_free(b);
     return status;
 }

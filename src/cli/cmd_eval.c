@@ -1,18 +1,14 @@
 /* cmd_eval.c: `valence eval`. */
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/cpu.h"
 #include "base/json.h"
-#include "base/workers.h"
 #include "cli/commands.h"
 #include "cli/memory_report.h"
 #include "cli/options.h"
-#include "cli/progress.h"
+#include "cli/pipeline.h"
 #include "data/dataset.h"
-#include "data/source.h"
 #include "engine/evaluation.h"
 
 typedef struct eval_options {
@@ -27,13 +23,8 @@ typedef struct evaluating {
     const valence_model *model;
     valence_model_info info;
     vl_dataset_spec spec;
-    vl_source *source;
     vl_evaluation sum;
     uint64_t unlabelled, bad_rows, rows;
-    cli_progress progress;
-    pthread_mutex_t lock;
-    vl_status status;
-    valence_error *error;
 } evaluating;
 
 static const char usage[] = "valence eval -m MODEL DATA[@MAP]...";
@@ -68,9 +59,7 @@ static vl_status find_label(const evaluating *e, vl_span label, int32_t *k, vale
 }
 
 typedef struct eval_thread {
-    vl_cursor *cursor;
     valence_context *context;
-    vl_chunk chunk;
     vl_evaluation sum;
     uint64_t unlabelled;
     vl_span last_label; /* points into last_text */
@@ -78,8 +67,12 @@ typedef struct eval_thread {
     int32_t last_k;
 } eval_thread;
 
-static vl_status add_record(evaluating *e, eval_thread *t, const vl_record *r, valence_error *error)
+static vl_status add_record(void *user, void *state, const vl_record *r, vl_buffer *out,
+                            valence_error *error)
 {
+    (void)out;
+    evaluating *e = user;
+    eval_thread *t = state;
     vl_span label = r->label;
     valence_prediction p;
     if (!label.ptr || !label.len) {
@@ -98,64 +91,48 @@ static vl_status add_record(evaluating *e, eval_thread *t, const vl_record *r, v
     return vl_evaluation_add(&t->sum, p.probabilities, t->last_k);
 }
 
-static vl_status evaluate_chunks(evaluating *e, eval_thread *t, int thread, valence_error *error)
+static vl_status open_thread(void *user, void **state, valence_error *error)
 {
-    for (;;) {
-        bool more;
-        vl_record record;
-        VL_TRY(vl_source_next(e->source, &t->chunk, &more, error));
-        if (!more) return VALENCE_OK;
-        vl_cursor_start(t->cursor, &t->chunk);
-        for (;;) {
-            vl_status status = vl_cursor_next(t->cursor, &record, &more, error);
-            if (status == VALENCE_FORMAT) continue;
-            VL_TRY(status);
-            if (!more) break;
-            VL_TRY(add_record(e, t, &record, error));
-        }
-        vl_source_return(e->source, &t->chunk);
-        if (thread > 0) continue;
-        vl_source_counts c = vl_source_counted(e->source);
-        cli_progress_update(&e->progress, "evaluating", (double)c.bytes_read, (double)c.bytes_total,
-                            c.rows, "texts");
+    evaluating *e = user;
+    eval_thread *t = vl_alloc_zero(VL_MEM_REQUEST, sizeof *t);
+    if (!t) return vl_fail_memory(error, sizeof *t, "a thread");
+    vl_status status = vl_evaluation_init(&t->sum, e->info.label_count, error);
+    if (status == VALENCE_OK) status = valence_context_open(&t->context, e->model, error);
+    if (status != VALENCE_OK) {
+        vl_evaluation_release(&t->sum);
+        vl_free(t);
     }
+    *state = t;
+    return status;
 }
 
-static void thread_job(void *argument, int64_t index, int thread)
+static vl_status close_thread(void *user, void *state, valence_error *error)
 {
-    (void)index;
-    evaluating *e = argument;
-    valence_error error = {0};
-    eval_thread t = {0};
-    vl_status status = vl_evaluation_init(&t.sum, e->info.label_count, &error);
-    if (status == VALENCE_OK) status = vl_cursor_open(&t.cursor, e->source, &error);
-    if (status == VALENCE_OK) status = valence_context_open(&t.context, e->model, &error);
-    if (status == VALENCE_OK) status = evaluate_chunks(e, &t, thread, &error);
-    pthread_mutex_lock(&e->lock);
-    if (status == VALENCE_OK) status = vl_evaluation_merge(&e->sum, &t.sum);
-    e->unlabelled += t.unlabelled;
-    if (status != VALENCE_OK && e->status == VALENCE_OK) {
-        e->status = status;
-        *e->error = error;
-    }
-    pthread_mutex_unlock(&e->lock);
-    vl_evaluation_release(&t.sum);
-    valence_context_close(t.context);
-    vl_cursor_close(t.cursor);
-    vl_chunk_release(&t.chunk);
+    evaluating *e = user;
+    eval_thread *t = state;
+    vl_status status = vl_evaluation_merge(&e->sum, &t->sum);
+    if (status != VALENCE_OK) vl_fail(error, status, "out of memory for the evaluation");
+    e->unlabelled += t->unlabelled;
+    vl_evaluation_release(&t->sum);
+    valence_context_close(t->context);
+    vl_free(t);
+    return status;
 }
 
-static vl_status evaluate_set(evaluating *e, const char *data, vl_workers *workers)
+static vl_status evaluate_set(evaluating *e, const char *data, valence_error *error)
 {
-    VL_TRY(vl_dataset_parse(&e->spec, data, e->error));
-    vl_status status = vl_source_open(&e->source, e->spec.path, &e->o->source, e->error);
+    vl_source *source = NULL;
+    uint64_t sequence = 0;
+    VL_TRY(vl_dataset_parse(&e->spec, data, error));
+    vl_status status = vl_source_open(&source, e->spec.path, &e->o->source, error);
     if (status == VALENCE_OK) {
-        vl_workers_run(workers, thread_job, e, vl_workers_threads(workers));
-        vl_source_counts c = vl_source_counted(e->source);
+        const cli_job job = {.name = e->spec.path, .what = "evaluating", .user = e,
+                             .open = open_thread, .record = add_record, .close = close_thread};
+        status = cli_pipeline_run(source, NULL, &sequence, &job, (int)e->o->threads, error);
+        vl_source_counts c = vl_source_counted(source);
         e->bad_rows += c.bad_rows;
         e->rows += c.rows;
-        vl_source_close(e->source);
-        status = e->status;
+        vl_source_close(source);
     }
     vl_dataset_release(&e->spec);
     return status;
@@ -243,16 +220,10 @@ static void print_text(const evaluating *e, const vl_figures *f, double seconds)
 
 static vl_status evaluate(evaluating *e, char **data, int count, valence_error *error)
 {
-    vl_workers *workers;
     double start = vl_clock_seconds();
     valence_model_describe(e->model, &e->info);
     VL_TRY(vl_evaluation_init(&e->sum, e->info.label_count, error));
-    VL_TRY(vl_workers_open(&workers, (int)e->o->threads, error));
-    vl_status status = VALENCE_OK;
-    for (int i = 0; i < count && status == VALENCE_OK; i++) status = evaluate_set(e, data[i], workers);
-    vl_workers_close(workers);
-    cli_progress_end(&e->progress);
-    VL_TRY(status);
+    for (int i = 0; i < count; i++) VL_TRY(evaluate_set(e, data[i], error));
     if (e->sum.examples == 0)
         return vl_fail(error, VALENCE_ARGUMENT, "the data holds no labelled text (%llu rows have no "
                        "label)", (unsigned long long)e->unlabelled);
@@ -274,11 +245,8 @@ int cmd_eval(int argc, char **argv)
     if (!o.source.label) o.source.label = "label"; /* here it must be there */
     if (valence_model_open(&model, o.model ? o.model : "general", NULL, &error) != VALENCE_OK)
         return cli_fail("%s", error.message);
-    evaluating e = {.o = &o, .model = model, .error = &error};
-    cli_progress_start(&e.progress);
-    pthread_mutex_init(&e.lock, NULL);
+    evaluating e = {.o = &o, .model = model};
     vl_status status = evaluate(&e, argv + first, argc - first, &error);
-    pthread_mutex_destroy(&e.lock);
     vl_evaluation_release(&e.sum);
     valence_model_close(model);
     if (o.memory) cli_memory_report((uint64_t)e.rows);

@@ -49,7 +49,7 @@ static vl_status read_table(vl_features *f, const vl_store *store, valence_error
     return VALENCE_OK;
 }
 
-vl_status vl_model_config_read_features(vl_features *f, const vl_store *store, valence_error *error)
+vl_status vl_model_config_read_text(vl_features *f, const vl_store *store, valence_error *error)
 {
     const char *passes;
     int words, kind, ngrams;
@@ -62,6 +62,12 @@ vl_status vl_model_config_read_features(vl_features *f, const vl_store *store, v
     f->word_flags = words ? VL_WORDS_MARKS : 0;
     f->counts = kind == 1;
     f->max_n = ngrams + 1;
+    return VALENCE_OK;
+}
+
+vl_status vl_model_config_read_features(vl_features *f, const vl_store *store, valence_error *error)
+{
+    VL_TRY(vl_model_config_read_text(f, store, error));
     return read_table(f, store, error);
 }
 
@@ -83,13 +89,18 @@ static vl_status set_passes(vl_store *store, uint32_t passes, valence_error *err
     return status;
 }
 
-vl_status vl_model_config_write_features(vl_store *store, const vl_features *f, valence_error *error)
+vl_status vl_model_config_write_text(vl_store *store, const vl_features *f, valence_error *error)
 {
-    VL_TRY(set(store, "format", VL_MODEL_FORMAT, error));
     VL_TRY(set_passes(store, f->passes, error));
     VL_TRY(set(store, "text.words", word_kinds[f->word_flags & VL_WORDS_MARKS], error));
     VL_TRY(set(store, "text.features", feature_kinds[f->counts], error));
-    VL_TRY(set(store, "text.ngrams", ngram_kinds[f->max_n - 1], error));
+    return set(store, "text.ngrams", ngram_kinds[f->max_n - 1], error);
+}
+
+vl_status vl_model_config_write_features(vl_store *store, const vl_features *f, valence_error *error)
+{
+    VL_TRY(set(store, "format", VL_MODEL_FORMAT, error));
+    VL_TRY(vl_model_config_write_text(store, f, error));
     vl_tensor t = {.name = "features.fingerprints", .dtype = VL_U16, .rank = 2,
                    .shape = {f->table.buckets, VL_BUCKET}, .data = f->table.fingerprints,
                    .bytes = (size_t)f->table.buckets * VL_BUCKET * sizeof(uint16_t)};
@@ -247,10 +258,16 @@ vl_status vl_model_config_write_checksum(vl_store *store, valence_error *error)
 
 vl_status vl_model_config_check(const vl_store *store, valence_error *error)
 {
-    const char *format = vl_store_get(store, "format"), *stated;
+    const char *format = vl_store_get(store, "format");
     if (!format || strcmp(format, VL_MODEL_FORMAT) != 0)
         return vl_fail(error, VALENCE_UNSUPPORTED, "not a valence model (its metadata has no "
                                                    "'format' = '" VL_MODEL_FORMAT "')");
+    return vl_model_config_check_sum(store, error);
+}
+
+vl_status vl_model_config_check_sum(const vl_store *store, valence_error *error)
+{
+    const char *stated;
     char text[17];
     VL_TRY(get(&stated, store, "checksum", error));
     VL_TRY(checksum(text, store, error));

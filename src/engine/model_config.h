@@ -8,6 +8,11 @@
 
 #define VL_MODEL_FORMAT "valence.model.1"
 
+/* The text pipeline alone: text.passes, text.words, text.features, text.ngrams. Reading leaves the
+ * table empty. */
+vl_status vl_model_config_read_text(vl_features *f, const vl_store *store, valence_error *error);
+vl_status vl_model_config_write_text(vl_store *store, const vl_features *f, valence_error *error);
+
 /* f->table points into the store's tensor features.fingerprints. */
 vl_status vl_model_config_read_features(vl_features *f, const vl_store *store, valence_error *error);
 
@@ -28,5 +33,6 @@ vl_status vl_model_config_read_temperature(float *temperature, const vl_store *s
 /* A number over all tensors and metadata but the checksum itself, as 16 hexadecimal digits. */
 vl_status vl_model_config_write_checksum(vl_store *store, valence_error *error);
 vl_status vl_model_config_check(const vl_store *store, valence_error *error);
+vl_status vl_model_config_check_sum(const vl_store *store, valence_error *error); /* only the number */
 
 #endif

@@ -3,11 +3,15 @@
  *   corpus -> counts -> vocabulary -> [logistic: rows -> fit without held-out texts] -> temperature
  *          -> final weights -> store
  *
+ * Naive Bayes may also start from counts made before, with the held-out texts as its only corpus;
+ * logistic regression from a model, whose table is extended and whose logits are an offset.
+ *
  * Held-out texts are chosen by a hash of their bytes. Naive Bayes counts them apart and makes two
  * models, without them and with them. Logistic regression fits twice; the first fit leaves them out
  * (of the n-gram weights, too) and is where the second starts. */
 #include "train/classic.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,16 +24,21 @@
 
 enum { HOLDOUT_MAX = 5000, HOLDOUT_LEAST = 50, DENSE_MAX = 1 << 26 };
 
+#define NEVER (-1e4f) /* a logit that takes a class out of the loss */
+
 typedef struct training {
-    const vl_corpus *corpus, *dev;
+    const vl_corpus *corpus, *dev; /* corpus: the held-out texts only, where counts are given */
     vl_classic_options o;
     vl_workers *workers;
     valence_error *error;
     vl_classic_report *report;
     int32_t K, C;
-    double *class_texts;  /* (K) weights of the texts that count at present */
+    int64_t examples;        /* texts in all */
+    double *split_texts;     /* (2,K) summed weights of texts: learnt from, held out */
+    double *class_texts;     /* (K) of the texts that count at present */
     uint32_t held_out_below; /* naive Bayes: orders below it are held out */
-    vl_counts counts;
+    vl_counts own_counts;    /* of the corpus, */
+    const vl_counts *counts; /* or those given */
     vl_vocabulary vocabulary;
     vl_features f;
     vl_rows rows;         /* logistic: of the whole corpus */
@@ -37,6 +46,7 @@ typedef struct training {
     int64_t sample_count;
     uint8_t *skip;        /* (n) 1: held out */
     float *factor, *norm; /* (slots), (n) */
+    float *offset;        /* (n*C) the base's logits, or NULL */
     float *w;             /* (slots*C + C) logistic parameters */
     float *weight, *bias; /* (slots*C), (K) the result, in real units */
     float *square;        /* (slots) with norm l2 */
@@ -47,15 +57,15 @@ vl_classic_options vl_classic_defaults(bool logistic)
 {
     vl_classic_options o = {.logistic = logistic,
                             .pipeline = {.word_flags = VL_WORDS_MARKS, .max_n = 3},
-                            .vocabulary = {.capacity = 200000,
+                            .vocabulary = {.capacity = logistic ? 200000 : 100000,
                                            .min_count = 3,
-                                           .smoothing = 3,
+                                           .smoothing = logistic ? 6 : 3,
                                            .choice = logistic ? VL_CHOOSE_EVIDENCE
                                                               : VL_CHOOSE_STRENGTH},
                             .weighting = VL_WEIGH_TFIDF_NB,
                             .norm = logistic ? VL_NORM_COUNT : VL_NORM_NONE,
-                            .alpha = 1,
-                            .cost = 1,
+                            .alpha = 3,
+                            .cost = 0.5,
                             .max_iterations = 100,
                             .tolerance = 5e-3,
                             .dtype = VL_I8,
@@ -75,31 +85,46 @@ static vl_status no_memory(training *t)
 
 /* ---- Features -------------------------------------------------------------------------------- */
 
-/* class_texts of all texts, or of those that are not held out. */
-static vl_status count_classes(training *t, bool held_out)
+static vl_status alloc_texts(training *t)
+{
+    t->split_texts = vl_alloc_zero(VL_MEM_TRAINING, 3 * (size_t)t->K * sizeof *t->split_texts);
+    t->class_texts = t->split_texts ? t->split_texts + 2 * t->K : NULL;
+    return t->split_texts ? VALENCE_OK : no_memory(t);
+}
+
+static void split_classes(training *t)
 {
     const vl_corpus *c = t->corpus;
-    if (!t->class_texts)
-        t->class_texts = vl_alloc_array(VL_MEM_TRAINING, (size_t)t->K, sizeof *t->class_texts);
-    if (!t->class_texts) return no_memory(t);
-    for (int32_t k = 0; k < t->K; k++) t->class_texts[k] = 0;
     for (int64_t i = 0; i < c->count; i++) {
         const vl_group *group = &c->groups[c->examples[i].group];
-        if (held_out || c->examples[i].order >= t->held_out_below)
-            t->class_texts[group->label] += group->weight;
+        bool held_out = c->examples[i].order < t->held_out_below;
+        t->split_texts[(held_out ? t->K : 0) + group->label] += group->weight;
     }
-    return VALENCE_OK;
+}
+
+/* class_texts of all texts, or of those that are not held out. */
+static void count_classes(training *t, bool held_out)
+{
+    for (int32_t k = 0; k < t->K; k++)
+        t->class_texts[k] = t->split_texts[k] + (held_out ? t->split_texts[t->K + k] : 0);
 }
 
 static vl_status count_ngrams(training *t)
 {
-    static const uint16_t nothing[VL_BUCKET]; /* counting needs no table, scratch needs its size */
     tell(t, "counting n-grams", 0);
-    t->f = t->o.pipeline;
-    t->f.table = (vl_ngram_table){nothing, 1};
-    vl_counts_init(&t->counts, t->K);
-    return vl_counts_add_corpus(&t->counts, t->corpus, &t->f, t->held_out_below,
+    split_classes(t);
+    vl_counts_init(&t->own_counts, t->K);
+    t->counts = &t->own_counts;
+    return vl_counts_add_corpus(&t->own_counts, t->corpus, &t->f, t->held_out_below,
                                 t->o.vocabulary.min_count, t->workers, t->error);
+}
+
+/* n-grams of the table: with a base also those that the new texts lack. */
+static int64_t count_features(const vl_vocabulary *v)
+{
+    int64_t n = 0;
+    for (int64_t s = 0; s < v->slots; s++) n += v->fingerprints[s] != 0;
+    return n;
 }
 
 static vl_status choose_features(training *t, bool held_out)
@@ -107,12 +132,12 @@ static vl_status choose_features(training *t, bool held_out)
     vl_vocabulary_options v = t->o.vocabulary;
     v.held_out = held_out;
     if (v.capacity > DENSE_MAX / t->C) v.capacity = DENSE_MAX / t->C;
-    VL_TRY(count_classes(t, held_out));
+    count_classes(t, held_out);
     vl_vocabulary_release(&t->vocabulary);
-    VL_TRY(vl_vocabulary_choose(&t->vocabulary, &t->counts, t->class_texts, t->K, &v, t->workers,
-                                t->error));
+    VL_TRY(vl_vocabulary_extend(&t->vocabulary, t->o.base ? &t->o.base->table : NULL, t->counts,
+                                t->class_texts, t->K, &v, t->workers, t->error));
     t->f.table = vl_vocabulary_table(&t->vocabulary);
-    t->report->features = t->vocabulary.used;
+    t->report->features = count_features(&t->vocabulary);
     if (t->vocabulary.used) return VALENCE_OK;
     return vl_fail(t->error, VALENCE_ARGUMENT, "no n-gram occurs in %g texts or more: the data is too "
                    "small (lower --min-count)", (double)v.min_count);
@@ -158,15 +183,14 @@ static vl_status count_per_class(training *t)
  * `wanted` of those texts. */
 static vl_status choose_sample(training *t)
 {
-    int64_t n = t->corpus->count, wanted = t->o.holdout;
-    if (wanted < 0) wanted = n / 10 < HOLDOUT_MAX ? n / 10 : HOLDOUT_MAX;
+    const vl_corpus *c = t->corpus;
+    int64_t wanted = t->o.holdout, held_out = 0;
+    if (wanted < 0) wanted = t->examples / 10 < HOLDOUT_MAX ? t->examples / 10 : HOLDOUT_MAX;
     if (t->dev || wanted < HOLDOUT_LEAST) return VALENCE_OK;
-    if (!t->o.logistic) {
-        int64_t held_out = 0;
-        t->held_out_below = VL_HELD_OUT_BELOW;
-        for (int64_t i = 0; i < n; i++) held_out += t->corpus->examples[i].order < VL_HELD_OUT_BELOW;
-        if (wanted > held_out) wanted = held_out;
-    }
+    if (!t->o.logistic) t->held_out_below = VL_HELD_OUT_BELOW;
+    for (int64_t i = 0; i < c->count && !t->o.logistic; i++)
+        held_out += c->examples[i].order < VL_HELD_OUT_BELOW;
+    if (!t->o.logistic && wanted > held_out) wanted = held_out;
     t->sample = vl_alloc_array(VL_MEM_TRAINING, (size_t)wanted, sizeof *t->sample);
     if (!t->sample) return no_memory(t);
     t->sample_count = vl_corpus_sample(t->corpus, t->sample, wanted);
@@ -246,7 +270,7 @@ static vl_status weigh_naive_bayes(training *t)
                : no_memory(t);
 }
 
-static vl_status fit_naive_bayes(training *t)
+static vl_status fit_naive_bayes(training *t, bool only_try)
 {
     tell(t, "weighing n-grams", 0);
     if (t->sample_count) {
@@ -254,6 +278,7 @@ static vl_status fit_naive_bayes(training *t)
         VL_TRY(count_per_class(t));
         VL_TRY(weigh_naive_bayes(t));
         VL_TRY(calibrate_on(t, t->corpus, t->sample, t->sample_count));
+        if (only_try) return VALENCE_OK;
     }
     VL_TRY(choose_features(t, true));
     VL_TRY(count_per_class(t));
@@ -273,13 +298,21 @@ static void fit_told(void *user, int iteration, double value)
 static vl_status fit_once(training *t, const uint8_t *skip)
 {
     vl_logistic_problem p = {.rows = &t->rows, .factor = t->factor, .norm = t->norm, .skip = skip,
-                             .K = t->K, .cost = t->o.cost,
+                             .offset = t->offset, .K = t->K, .cost = t->o.cost,
                              .max_iterations = t->o.max_iterations, .tolerance = t->o.tolerance};
     vl_lbfgs_result result;
     VL_TRY(vl_logistic_fit(t->w, &p, t->workers, fit_told, t, &result, t->error));
     t->report->iterations += result.iterations;
     t->report->converged = result.converged;
     return VALENCE_OK;
+}
+
+/* What the base's weights add to those of the fit. */
+static void add_base(training *t)
+{
+    const vl_classic_base *base = t->o.base;
+    for (int64_t i = 0; base && i < t->vocabulary.slots * t->C; i++) t->weight[i] += base->weight[i];
+    for (int32_t k = 0; base && k < t->K; k++) t->bias[k] += base->bias[k];
 }
 
 /* Parameters become weights in real units: times the factors, centred over the classes. */
@@ -298,9 +331,10 @@ static void unfold_weights(training *t)
     if (t->K == 2) {
         t->bias[0] = -bias[0] / 2;
         t->bias[1] = bias[0] / 2;
-        return;
+    } else {
+        memcpy(t->bias, bias, (size_t)t->K * sizeof *bias);
     }
-    memcpy(t->bias, bias, (size_t)t->K * sizeof *bias);
+    add_base(t);
 }
 
 static void weigh_features(training *t)
@@ -333,6 +367,50 @@ static vl_status fit_without_sample(training *t)
     return VALENCE_OK;
 }
 
+/* Going on from a model, counts per class are taken from the rows: n-grams that are rare in the new
+ * data have places, too. */
+static vl_status recount_rows(training *t)
+{
+    vl_vocabulary *v = &t->vocabulary;
+    float *counts = vl_alloc_zero(VL_MEM_TRAINING, (size_t)v->slots * (size_t)t->K * sizeof *counts);
+    if (!counts) return no_memory(t);
+    add_row_counts(counts, &t->rows, t->K, NULL, t->rows.n, 1);
+    vl_free(v->counts);
+    v->counts = counts;
+    v->columns = t->K;
+    return VALENCE_OK;
+}
+
+/* The base's logits of each row, bias included, in the fit's columns. A label that the new data lacks
+ * is left out of the loss: the data cannot say anything of it. */
+static vl_status set_offsets(training *t)
+{
+    const vl_classic_base *base = t->o.base;
+    const vl_rows *r = &t->rows;
+    t->offset = vl_alloc_array(VL_MEM_TRAINING, (size_t)r->n * (size_t)t->C, sizeof *t->offset);
+    if (!t->offset) return no_memory(t);
+    for (int64_t i = 0; i < r->n; i++) {
+        float *z = t->offset + i * t->C;
+        for (int32_t c = 0; c < t->C; c++) z[c] = 0;
+        for (int64_t j = r->offsets[i]; j < r->offsets[i + 1]; j++)
+            for (int32_t c = 0; c < t->C; c++)
+                z[c] += (r->x ? r->x[j] : 1) * base->weight[(int64_t)r->ids[j] * t->C + c];
+        for (int32_t c = 0; c < t->C; c++)
+            z[c] = z[c] / t->norm[i] + (t->K == 2 ? base->bias[1] - base->bias[0] : base->bias[c]);
+        for (int32_t c = 0; t->K > 2 && c < t->C; c++)
+            if (t->class_texts[c] == 0) z[c] = NEVER;
+    }
+    return VALENCE_OK;
+}
+
+static vl_status start_from_base(training *t)
+{
+    if (!t->o.base) return VALENCE_OK;
+    VL_TRY(recount_rows(t));
+    vl_weighting_norms(t->norm, t->o.norm, &t->rows, NULL);
+    return set_offsets(t);
+}
+
 static vl_status prepare_logistic(training *t)
 {
     tell(t, "extracting features", 0);
@@ -344,6 +422,7 @@ static vl_status prepare_logistic(training *t)
     t->norm = vl_alloc_array(VL_MEM_TRAINING, (size_t)t->rows.n, sizeof *t->norm);
     t->skip = vl_alloc_zero(VL_MEM_TRAINING, (size_t)t->rows.n);
     if (!t->w || !t->factor || !t->norm || !t->skip) return no_memory(t);
+    VL_TRY(start_from_base(t));
     return alloc_result(t);
 }
 
@@ -387,8 +466,10 @@ static vl_status write_store(training *t, vl_store *store)
     vl_vocabulary *v = &t->vocabulary;
     float *usage = vl_alloc_zero(VL_MEM_TRAINING, (size_t)v->slots * sizeof *usage);
     if (!usage) return no_memory(t);
-    for (int64_t s = 0; s < v->slots; s++)
+    for (int64_t s = 0; s < v->slots; s++) {
         for (int32_t k = 0; k < v->columns; k++) usage[s] += v->counts[s * v->columns + k];
+        if (t->o.base) usage[s] += 1; /* old n-grams matter, too */
+    }
     vl_linear_weights w = {.weight = t->weight, .bias = t->bias, .square = t->square,
                            .usage = usage, .slots = v->slots, .K = t->K, .C = t->C,
                            .norm = t->o.norm};
@@ -402,17 +483,40 @@ static vl_status write_store(training *t, vl_store *store)
     return write_temperature(t, store);
 }
 
-static vl_status train(training *t, vl_store *store, bool only_try)
+/* counted: class_texts of counts made before, or NULL: count the corpus. */
+static vl_status train(training *t, vl_store *store, const double *counted, bool only_try)
 {
+    static const uint16_t nothing[VL_BUCKET]; /* counting needs no table, scratch needs its size */
     double start = vl_clock_seconds();
+    t->f = t->o.pipeline;
+    t->f.table = (vl_ngram_table){nothing, 1};
+    VL_TRY(alloc_texts(t));
     VL_TRY(choose_sample(t));
-    VL_TRY(count_ngrams(t));
+    if (counted) memcpy(t->split_texts, counted, 2 * (size_t)t->K * sizeof *counted);
+    else VL_TRY(count_ngrams(t));
     t->report->count_seconds = vl_clock_seconds() - start;
-    VL_TRY(t->o.logistic ? fit_logistic(t, only_try) : fit_naive_bayes(t));
+    VL_TRY(t->o.logistic ? fit_logistic(t, only_try) : fit_naive_bayes(t, only_try));
     t->report->fit_seconds = vl_clock_seconds() - start - t->report->count_seconds;
-    t->report->examples = t->corpus->count;
+    t->report->examples = t->examples;
     t->report->temperature = t->temperature;
     return only_try ? VALENCE_OK : write_store(t, store);
+}
+
+static void release(training *t)
+{
+    vl_counts_release(&t->own_counts);
+    vl_vocabulary_release(&t->vocabulary);
+    vl_rows_release(&t->rows);
+    vl_free(t->split_texts);
+    vl_free(t->sample);
+    vl_free(t->skip);
+    vl_free(t->factor);
+    vl_free(t->norm);
+    vl_free(t->offset);
+    vl_free(t->w);
+    vl_free(t->weight);
+    vl_free(t->bias);
+    vl_free(t->square);
 }
 
 static vl_status run(vl_store *store, vl_classic_report *report, const vl_corpus *corpus,
@@ -421,21 +525,26 @@ static vl_status run(vl_store *store, vl_classic_report *report, const vl_corpus
 {
     *report = (vl_classic_report){.temperature = 1};
     training t = {.corpus = corpus, .dev = dev, .o = *options, .workers = workers, .error = error,
-                  .report = report, .K = corpus->K, .C = corpus->K == 2 ? 1 : corpus->K,
-                  .temperature = 1};
-    vl_status status = train(&t, store, only_try);
-    vl_counts_release(&t.counts);
-    vl_vocabulary_release(&t.vocabulary);
-    vl_rows_release(&t.rows);
-    vl_free(t.class_texts);
-    vl_free(t.sample);
-    vl_free(t.skip);
-    vl_free(t.factor);
-    vl_free(t.norm);
-    vl_free(t.w);
-    vl_free(t.weight);
-    vl_free(t.bias);
-    vl_free(t.square);
+                  .report = report, .K = corpus->K, .C = vl_logistic_columns(corpus->K),
+                  .examples = corpus->count,
+                  .temperature = options->base ? options->base->temperature : 1};
+    vl_status status = train(&t, store, NULL, only_try);
+    release(&t);
+    return status;
+}
+
+vl_status vl_naive_bayes_train(vl_store *store, vl_classic_report *report, const vl_counted *counted,
+                               const vl_classic_options *options, vl_workers *workers,
+                               valence_error *error)
+{
+    const vl_corpus *c = counted->held_out;
+    *report = (vl_classic_report){.temperature = 1};
+    assert(!options->logistic && counted->counts->classes == c->K);
+    training t = {.corpus = c, .o = *options, .workers = workers, .error = error, .report = report,
+                  .K = c->K, .C = vl_logistic_columns(c->K), .examples = counted->examples,
+                  .counts = counted->counts, .temperature = 1};
+    vl_status status = train(&t, store, counted->class_texts, false);
+    release(&t);
     return status;
 }
 

@@ -7,6 +7,15 @@
 #include "train/vocabulary.h"
 #include "train/weighting.h"
 
+/* A logistic model that is trained further: its table and weights, under the corpus' labels. Its
+ * logits are where the new fit begins, and only what is added to them is held small. */
+typedef struct vl_classic_base {
+    vl_ngram_table table;
+    const float *weight; /* (slots,C) real units */
+    const float *bias;   /* (K) */
+    float temperature;
+} vl_classic_base;
+
 typedef struct vl_classic_options {
     bool logistic;        /* else naive Bayes */
     vl_features pipeline; /* passes, word_flags, max_n, counts; the table is made here */
@@ -19,6 +28,7 @@ typedef struct vl_classic_options {
     double tolerance;           /* stop when the gradient has shrunk to this share */
     vl_dtype dtype;             /* of the stored weights: VL_I8, VL_F16, VL_F32 */
     int64_t holdout;            /* texts kept apart to calibrate on; -1: a tenth, at most 5000 */
+    const vl_classic_base *base; /* logistic: the model to go on from, or NULL */
     void (*progress)(void *user, const char *stage, double share); /* or NULL */
     void *user;
 } vl_classic_options;
@@ -45,5 +55,18 @@ vl_status vl_classic_train(vl_store *store, vl_classic_report *report, const vl_
 vl_status vl_classic_try(vl_classic_report *report, const vl_corpus *corpus, const vl_corpus *dev,
                          const vl_classic_options *options, vl_workers *workers,
                          valence_error *error);
+
+/* What naive Bayes learns from: counts made anywhere (partial.h), of up to VL_COUNT_CLASSES classes. */
+typedef struct vl_counted {
+    const vl_counts *counts;
+    const double *class_texts; /* (2,K) summed text weights: learnt from, held out */
+    int64_t examples;          /* texts in all */
+    const vl_corpus *held_out; /* all texts below VL_HELD_OUT_BELOW; its labels are the model's */
+} vl_counted;
+
+/* The model that vl_classic_train would make of the texts that were counted. */
+vl_status vl_naive_bayes_train(vl_store *store, vl_classic_report *report, const vl_counted *counted,
+                               const vl_classic_options *options, vl_workers *workers,
+                               valence_error *error);
 
 #endif

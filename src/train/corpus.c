@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
-
 enum { PIECES_MAX = 1 << 24 };
 
 /* The examples of one chunk. */
@@ -118,7 +116,7 @@ static vl_status add_record(reading *r, piece_builder *b, const vl_record *recor
     if (!label.ptr) return VALENCE_OK; /* dropped by the map */
     VL_TRY(cached_label(r, &b->cache, label, &number, error));
     vl_example e = {.text = {(const char *)b->texts.len, record->text.len}, .group = number,
-                    .order = (uint32_t)(vl_hash64(record->text.ptr, record->text.len, 1) >> 32)};
+                    .order = vl_text_order(record->text)};
     if (vl_buffer_append(&b->texts, record->text.ptr, record->text.len) != VALENCE_OK ||
         vl_buffer_append(&b->examples, &e, sizeof e) != VALENCE_OK)
         return vl_fail_memory(error, record->text.len, "training texts");
@@ -294,17 +292,40 @@ static void weigh_groups(vl_corpus *c, const vl_dataset_spec *specs, int sets,
         c->groups[g].weight *= (float)((double)c->count / total);
 }
 
+static vl_status name_labels(vl_corpus *c, corpus_memory *m, valence_error *error)
+{
+    const char **names = vl_realloc(VL_MEM_TRAINING, m->label_names,
+                                    ((size_t)m->labels.count + 1) * sizeof *names);
+    if (!names) return vl_fail_memory(error, 64, "labels");
+    for (int32_t k = 0; k < m->labels.count; k++) names[k] = m->labels.names[k].ptr;
+    c->labels = m->label_names = names;
+    c->K = m->labels.count;
+    return VALENCE_OK;
+}
+
 static vl_status finish_labels(vl_corpus *c, corpus_memory *m, int32_t *moved,
                                const vl_corpus_options *options, valence_error *error)
 {
     for (int32_t k = 0; k < m->labels.count; k++) moved[k] = k;
     if (!options->labels) VL_TRY(vl_labels_sort(&m->labels, moved, error));
-    m->label_names = vl_alloc_array(VL_MEM_TRAINING, (size_t)m->labels.count, sizeof *m->label_names);
-    if (!m->label_names) return vl_fail_memory(error, 64, "labels");
-    for (int32_t k = 0; k < m->labels.count; k++) m->label_names[k] = m->labels.names[k].ptr;
-    c->labels = m->label_names;
-    c->K = m->labels.count;
-    return VALENCE_OK;
+    return name_labels(c, m, error);
+}
+
+vl_status vl_corpus_add_labels(vl_corpus *c, const char *const *names, int32_t count,
+                               valence_error *error)
+{
+    corpus_memory *m = c->memory;
+    int32_t index;
+    for (int32_t k = 0; k < count; k++)
+        VL_TRY(vl_labels_add(&m->labels, vl_span_of(names[k]), &index, error));
+    int32_t *moved = vl_alloc_array(VL_MEM_TRAINING, (size_t)m->labels.count, sizeof *moved);
+    if (!moved) return vl_fail_memory(error, (size_t)m->labels.count * sizeof *moved, "labels");
+    vl_status status = vl_labels_sort(&m->labels, moved, error);
+    if (status == VALENCE_OK) status = name_labels(c, m, error);
+    for (int32_t g = 0; g < c->group_count && status == VALENCE_OK; g++)
+        c->groups[g].label = moved[c->groups[g].label];
+    vl_free(moved);
+    return status;
 }
 
 static vl_status check_size(const vl_corpus *c, const vl_corpus_options *options, int sets,
@@ -313,7 +334,7 @@ static vl_status check_size(const vl_corpus *c, const vl_corpus_options *options
     if (c->count == 0)
         return vl_fail(error, VALENCE_ARGUMENT, "the data holds no labelled text (%llu rows have an "
                        "empty label)", (unsigned long long)c->skipped_empty);
-    if (!options->labels && c->K < 2)
+    if (!options->labels && !options->one_label && c->K < 2)
         return vl_fail(error, VALENCE_ARGUMENT, "the data has one label only ('%.60s'): a model needs "
                        "two", c->labels[0]);
     if ((int64_t)sets * c->K > VL_GROUPS_MAX)
@@ -392,6 +413,8 @@ void vl_corpus_release(vl_corpus *c)
 
 typedef struct ranked {
     uint32_t order;
+    int32_t label;
+    float weight;
     vl_span text;
     int64_t index;
 } ranked;
@@ -404,13 +427,16 @@ static int by_order(const void *a, const void *b)
     int c = n ? memcmp(x->text.ptr, y->text.ptr, n) : 0;
     if (c) return c;
     if (x->text.len != y->text.len) return x->text.len < y->text.len ? -1 : 1;
+    if (x->label != y->label) return x->label < y->label ? -1 : 1;
+    if (x->weight != y->weight) return x->weight < y->weight ? -1 : 1;
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
-static int by_index(const void *a, const void *b)
+static ranked rank_of(const vl_corpus *c, int64_t i)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
+    const vl_example *e = &c->examples[i];
+    const vl_group *group = &c->groups[e->group];
+    return (ranked){e->order, group->label, group->weight, e->text, i};
 }
 
 /* Sorting all would be wasted: only orders below a bound that surely leaves enough are looked at. */
@@ -426,12 +452,10 @@ int64_t vl_corpus_sample(const vl_corpus *c, int64_t *out, int64_t count)
         ranked *r = vl_alloc_array(VL_MEM_TRAINING, (size_t)n, sizeof *r);
         if (!r) return 0;
         for (int64_t i = 0; i < c->count; i++)
-            if (c->examples[i].order <= bound)
-                r[k++] = (ranked){c->examples[i].order, c->examples[i].text, i};
+            if (c->examples[i].order <= bound) r[k++] = rank_of(c, i);
         qsort(r, (size_t)n, sizeof *r, by_order);
         for (int64_t i = 0; i < count; i++) out[i] = r[i].index;
         vl_free(r);
-        qsort(out, (size_t)count, sizeof *out, by_index);
         return count;
     }
 }

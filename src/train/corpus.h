@@ -3,6 +3,7 @@
 #ifndef VL_CORPUS_H
 #define VL_CORPUS_H
 
+#include "base/hash.h"
 #include "base/workers.h"
 #include "data/dataset.h"
 #include "data/labels.h"
@@ -42,6 +43,7 @@ typedef struct vl_corpus_options {
     bool balance_sets; /* all data sets weigh the same, and all labels within a set */
     double balance;    /* exponent of that: 1 fully, 0 not at all */
     bool skip_bad;     /* else a malformed row is an error */
+    bool one_label;    /* a single label will do: the data is part of something larger */
 } vl_corpus_options;
 
 vl_corpus_options vl_corpus_options_defaults(void);
@@ -58,8 +60,19 @@ static inline int32_t vl_corpus_label(const vl_corpus *c, int64_t i)
     return c->groups[c->examples[i].group].label;
 }
 
-/* Indices of the `count` examples with the smallest order (ties by text): the same texts whatever
- * the order or the sharding of the data. out: (count), sorted by index. Returns how many. */
+/* An example's order, from its text alone. */
+static inline uint32_t vl_text_order(vl_span text)
+{
+    return (uint32_t)(vl_hash64(text.ptr, text.len, 1) >> 32);
+}
+
+/* Indices of the `count` examples with the smallest order (ties by text, label and weight): the same
+ * texts in the same sequence, whatever the order or the sharding of the data. out: (count), sorted
+ * in that way. Returns how many; fewer than asked for and than there are: out of memory. */
 int64_t vl_corpus_sample(const vl_corpus *c, int64_t *out, int64_t count);
+
+/* Adds label names to the corpus' own; labels, K and the groups' labels are sorted anew. */
+vl_status vl_corpus_add_labels(vl_corpus *c, const char *const *names, int32_t count,
+                               valence_error *error);
 
 #endif

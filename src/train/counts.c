@@ -334,20 +334,21 @@ static vl_status add_part(const counting *job, vl_count_part *p, int64_t index)
     return VALENCE_OK;
 }
 
-static bool is_frequent(const counting *job, const float *values)
+static bool is_frequent(const vl_counts *c, const float *values, float min_count)
 {
     float sum = 0;
-    for (int32_t k = 0; k < job->counts->columns; k++) sum += values[k];
-    return sum >= job->min_count;
+    for (int32_t k = 0; k < c->columns; k++) sum += values[k];
+    return sum >= min_count;
 }
 
 /* Keeps the table's frequent entries in `to`, as a list, and empties the table. */
-static vl_status close_part(const counting *job, vl_count_part *to, vl_count_part *table)
+static vl_status close_part(const vl_counts *c, vl_count_part *to, vl_count_part *table,
+                            float min_count)
 {
-    const vl_counts *c = job->counts;
     uint64_t kept = 0;
     for (uint64_t i = 0; i < table->capacity; i++) {
-        if (!*key_at(c, table, i) || !is_frequent(job, values_at(c, table, i))) continue;
+        if (!*key_at(c, table, i) || !is_frequent(c, values_at(c, table, i), min_count))
+            continue;
         if (kept != i) memcpy(key_at(c, table, kept), key_at(c, table, i), c->stride);
         kept++;
     }
@@ -360,12 +361,21 @@ static vl_status close_part(const counting *job, vl_count_part *to, vl_count_par
     return VALENCE_OK;
 }
 
+vl_status vl_counts_close_part(vl_counts *c, int part, float min_count)
+{
+    vl_count_part table = c->part[part], list;
+    VL_TRY(close_part(c, &list, &table, min_count));
+    vl_free(table.entries);
+    c->part[part] = list;
+    return VALENCE_OK;
+}
+
 static void add_part_job(void *argument, int64_t index, int thread)
 {
     counting *job = argument;
     vl_count_part *p = &job->counts->part[index], *table = &job->threads[thread].table;
     vl_status status = add_part(job, job->close ? table : p, index);
-    if (status == VALENCE_OK && job->close) status = close_part(job, p, table);
+    if (status == VALENCE_OK && job->close) status = close_part(job->counts, p, table, job->min_count);
     job->part_status[index] = status;
 }
 

@@ -52,6 +52,9 @@ vl_status vl_counts_add_corpus(vl_counts *c, const vl_corpus *corpus, const vl_f
 /* Adds to one n-gram's columns (columns values). Not thread-safe within a part. */
 vl_status vl_counts_add(vl_counts *c, uint64_t ngram, const float *values);
 
+/* Keeps the part's n-grams of at least min_count, as a list: nothing can be added to it any more. */
+vl_status vl_counts_close_part(vl_counts *c, int part, float min_count);
+
 static inline int vl_count_part_of(uint64_t ngram) { return (int)(ngram >> (64 - VL_COUNT_PART_BITS)); }
 
 /* Entry i of a part: its number (0: none here) and its columns. */

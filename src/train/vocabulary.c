@@ -29,6 +29,7 @@ typedef struct choosing {
     const double *class_texts;
     int32_t K;
     const vl_vocabulary_options *options;
+    const vl_ngram_table *known; /* the table to extend, or NULL */
     chosen_part part[VL_COUNT_PARTS];
     uint32_t *histograms; /* (threads, SCORE_BINS) */
     float threshold;
@@ -166,11 +167,16 @@ static void fill_borders(choosing *job)
                 place(job, &job->part[p].list[i]);
 }
 
-static vl_status vocabulary_init(vl_vocabulary *v, int64_t ngrams, int32_t columns)
+static uint32_t buckets_for(int64_t ngrams)
+{
+    double buckets = ceil((double)ngrams * SLOTS_PER_NGRAM / VL_BUCKET);
+    return buckets < 1 ? 1 : (uint32_t)buckets;
+}
+
+static vl_status vocabulary_init(vl_vocabulary *v, uint32_t buckets, int32_t columns)
 {
     memset(v, 0, sizeof *v);
-    double buckets = ceil((double)ngrams * SLOTS_PER_NGRAM / VL_BUCKET);
-    v->buckets = buckets < 1 ? 1 : (uint32_t)buckets;
+    v->buckets = buckets;
     v->slots = (int64_t)v->buckets * VL_BUCKET;
     v->columns = columns;
     size_t n = (size_t)v->slots;
@@ -199,22 +205,28 @@ static vl_status choose(choosing *job, vl_workers *workers)
     for (int p = 0; p < VL_COUNT_PARTS; p++) VL_TRY(job->status[p]);
     uint32_t bits = threshold_bin(job, threads) << 15;
     memcpy(&job->threshold, &bits, sizeof bits);
-    VL_TRY(vocabulary_init(job->v, candidates_at_least(job), job->counts->classes));
+    uint32_t buckets = job->known ? job->known->buckets : buckets_for(candidates_at_least(job));
+    VL_TRY(vocabulary_init(job->v, buckets, job->counts->classes));
+    if (job->known)
+        memcpy(job->v->fingerprints, job->known->fingerprints,
+               (size_t)job->v->slots * sizeof *job->v->fingerprints);
     vl_workers_run(workers, fill_job, job, VL_COUNT_PARTS);
     fill_borders(job);
     for (int64_t s = 0; s < job->v->slots; s++) job->v->used += job->v->numbers[s] != 0;
     return VALENCE_OK;
 }
 
-vl_status vl_vocabulary_choose(vl_vocabulary *v, const vl_counts *counts, const double *class_texts,
-                               int32_t K, const vl_vocabulary_options *options,
-                               vl_workers *workers, valence_error *error)
+vl_status vl_vocabulary_extend(vl_vocabulary *v, const vl_ngram_table *known,
+                               const vl_counts *counts, const double *class_texts, int32_t K,
+                               const vl_vocabulary_options *options, vl_workers *workers,
+                               valence_error *error)
 {
     memset(v, 0, sizeof *v);
     choosing *job = vl_alloc_zero(VL_MEM_TRAINING, sizeof *job);
     if (!job) return vl_fail_memory(error, sizeof *job, "choosing n-grams");
     *job = (choosing){
-        .v = v, .counts = counts, .class_texts = class_texts, .K = K, .options = options};
+        .v = v, .counts = counts, .class_texts = class_texts, .K = K, .options = options,
+        .known = known};
     vl_status status = choose(job, workers);
     for (int p = 0; p < VL_COUNT_PARTS; p++) vl_free(job->part[p].list);
     vl_free(job->histograms);
@@ -224,6 +236,13 @@ vl_status vl_vocabulary_choose(vl_vocabulary *v, const vl_counts *counts, const 
         return vl_fail(error, status, "cannot choose n-grams: out of memory");
     }
     return VALENCE_OK;
+}
+
+vl_status vl_vocabulary_choose(vl_vocabulary *v, const vl_counts *counts, const double *class_texts,
+                               int32_t K, const vl_vocabulary_options *options,
+                               vl_workers *workers, valence_error *error)
+{
+    return vl_vocabulary_extend(v, NULL, counts, class_texts, K, options, workers, error);
 }
 
 void vl_vocabulary_release(vl_vocabulary *v)

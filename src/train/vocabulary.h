@@ -35,6 +35,14 @@ typedef struct vl_vocabulary {
 vl_status vl_vocabulary_choose(vl_vocabulary *v, const vl_counts *counts, const double *class_texts,
                                int32_t K, const vl_vocabulary_options *options,
                                vl_workers *workers, valence_error *error);
+
+/* The same into a copy of a table that is in use: the n-grams it knows keep their places (and get
+ * these counts), the strongest of the others take the free ones. numbers stay 0 where the counts say
+ * nothing of a known n-gram. */
+vl_status vl_vocabulary_extend(vl_vocabulary *v, const vl_ngram_table *table,
+                               const vl_counts *counts, const double *class_texts, int32_t K,
+                               const vl_vocabulary_options *options, vl_workers *workers,
+                               valence_error *error);
 void vl_vocabulary_release(vl_vocabulary *v);
 
 static inline vl_ngram_table vl_vocabulary_table(const vl_vocabulary *v)
