@@ -13,13 +13,14 @@
 #include "train/card.h"
 #include "train/classic.h"
 #include "train/continue.h"
+#include "train/linear_writer.h"
 #include "train/partial.h"
 #include "train/search.h"
 
 typedef struct train_options {
     cli_list data;
     const char *dev, *output, *continued;
-    const char *words, *clean, *features, *weighting, *norm, *type;
+    const char *words, *clean, *features, *choice, *weighting, *norm, *type;
     int64_t ngrams, capacity, iterations, holdout, threads, seed;
     double min_count, smoothing, alpha, cost, tolerance, balance, search;
     bool balance_sets, partial, skip_bad, json, memory;
@@ -60,6 +61,7 @@ static int parse(train_options *o, int argc, char **argv)
         {CLI_INTEGER, "ngrams", 0, "N", "longest n-grams, 1 to 3 (3)", &o->ngrams},
         {CLI_TEXT, "features", 0, "KIND", "presence or counts (presence)", &o->features},
         {CLI_INTEGER, "capacity", 0, "N", "most n-grams in the model (100000; logistic 200000)", &o->capacity},
+        {CLI_TEXT, "choose", 0, "RULE", "n-grams by strength, evidence or frequency (by family)", &o->choice},
         {CLI_REAL, "min-count", 0, "N", "ignore n-grams in fewer texts (3)", &o->min_count},
         {CLI_REAL, "smoothing", 0, "X", "smoothing when n-grams are rated (3; logistic 6)", &o->smoothing},
         {CLI_HEADING, NULL, 0, NULL, "Naive Bayes:", NULL},
@@ -94,15 +96,6 @@ static bool one_of(const char *value, const char *a, const char *b, bool *second
     return *second || strcmp(value, a) == 0;
 }
 
-static vl_status parse_type(vl_dtype *dtype, const char *name, valence_error *error)
-{
-    if (strcmp(name, "i8") == 0) *dtype = VL_I8;
-    else if (strcmp(name, "f16") == 0) *dtype = VL_F16;
-    else if (strcmp(name, "f32") == 0) *dtype = VL_F32;
-    else return vl_fail(error, VALENCE_ARGUMENT, "unknown type '%.40s' (i8, f16, f32)", name);
-    return VALENCE_OK;
-}
-
 static vl_status take_text_options(vl_classic_options *c, const train_options *o,
                                    valence_error *error)
 {
@@ -121,6 +114,7 @@ static vl_status take_text_options(vl_classic_options *c, const train_options *o
     if (o->capacity >= 0) c->vocabulary.capacity = o->capacity;
     if (c->vocabulary.capacity < 1 || c->vocabulary.capacity > 100000000)
         return vl_fail(error, VALENCE_ARGUMENT, "--capacity must be 1 to 100000000");
+    if (o->choice) VL_TRY(vl_choice_parse(&c->vocabulary.choice, o->choice, error));
     if (o->min_count >= 0) c->vocabulary.min_count = (float)o->min_count;
     if (o->smoothing >= 0) c->vocabulary.smoothing = (float)o->smoothing;
     if (c->vocabulary.smoothing <= 0)
@@ -133,7 +127,7 @@ static vl_status take_options(vl_classic_options *c, const train_options *o, val
     VL_TRY(take_text_options(c, o, error));
     if (o->weighting) VL_TRY(vl_weighting_parse(&c->weighting, o->weighting, error));
     if (o->norm) VL_TRY(vl_linear_norm_parse(&c->norm, o->norm, error));
-    if (o->type) VL_TRY(parse_type(&c->dtype, o->type, error));
+    if (o->type) VL_TRY(vl_linear_type_parse(&c->dtype, o->type, error));
     if (o->alpha >= 0) c->alpha = o->alpha;
     if (o->cost >= 0) c->cost = o->cost;
     if (o->tolerance >= 0) c->tolerance = o->tolerance;
@@ -144,13 +138,16 @@ static vl_status take_options(vl_classic_options *c, const train_options *o, val
     return VALENCE_OK;
 }
 
-/* The command as typed, words joined by blanks, quoted where they need it. */
+/* The command as typed, words joined by blanks and quoted where they need it; of the output only the
+ * file's name, for where it lies says nothing about the model. */
 static void command_line(char *out, size_t size, int argc, char **argv)
 {
     size_t n = (size_t)snprintf(out, size, "valence");
     for (int i = 0; i < argc && n < size; i++) {
-        bool plain = argv[i][0] && !strpbrk(argv[i], " \t\n'\"\\$&|;<>()*?#~`");
-        n += (size_t)snprintf(out + n, size - n, plain ? " %s" : " '%s'", argv[i]);
+        bool output = i > 0 && (strcmp(argv[i - 1], "-o") == 0 || strcmp(argv[i - 1], "--output") == 0);
+        const char *slash = output ? strrchr(argv[i], '/') : NULL, *word = slash ? slash + 1 : argv[i];
+        bool plain = *word && !strpbrk(word, " \t\n'\"\\$&|;<>()*?#~`");
+        n += (size_t)snprintf(out + n, size - n, plain ? " %s" : " '%s'", word);
     }
 }
 
@@ -193,16 +190,41 @@ static vl_status read_data(train_run *t)
 {
     train_options *o = t->o;
     o->corpus.skip_bad = o->skip_bad;
+    o->corpus.one_label = o->partial;
     o->corpus.balance_sets = o->balance_sets;
     o->corpus.balance = o->balance;
     cli_progress_update(&o->progress, "reading", 0, 1, 0, "");
     VL_TRY(vl_corpus_read(&t->corpus, o->data.items, o->data.count, &o->corpus, t->workers, t->error));
     if (!o->dev) return VALENCE_OK;
     vl_corpus_options dev = o->corpus;
-    dev.labels = t->corpus.labels;
-    dev.K = t->corpus.K;
     dev.balance_sets = false;
+    if (o->continued) dev.one_label = true; /* it may have labels that only the old model knows */
+    else dev.labels = t->corpus.labels, dev.K = t->corpus.K;
     return vl_corpus_read(&t->dev, &o->dev, 1, &dev, t->workers, t->error);
+}
+
+static vl_status write_partial(train_run *t, double start)
+{
+    train_options *o = t->o;
+    vl_classic_report report = {.examples = t->corpus.count};
+    VL_TRY(vl_partial_write(o->output, &t->corpus, &t->classic, t->workers, t->error));
+    cli_progress_end(&o->progress);
+    double seconds = vl_clock_seconds() - start;
+    if (o->json) print_report(&report, &t->corpus, o->output, seconds, true);
+    else printf("%s: counts of %lld texts, %d classes, %.2f s\n", o->output,
+                (long long)report.examples, t->corpus.K, seconds);
+    return VALENCE_OK;
+}
+
+static vl_status search_settings(train_run *t, const vl_corpus *dev)
+{
+    char settings[VL_SETTINGS_TEXT];
+    VL_TRY(vl_search(&t->classic, &t->corpus, dev, t->o->search, (uint64_t)t->o->seed, t->workers,
+                     t->error));
+    vl_search_describe(settings, &t->classic);
+    cli_progress_end(&t->o->progress);
+    fprintf(stderr, "best settings: %s\n", settings);
+    return VALENCE_OK;
 }
 
 static vl_status train_and_write(train_run *t)
@@ -211,12 +233,9 @@ static vl_status train_and_write(train_run *t)
     double start = vl_clock_seconds();
     vl_classic_report report = {0};
     VL_TRY(read_data(t));
-    if (o->partial)
-        return vl_partial_write(o->output, &t->corpus, &t->classic, t->workers, t->error);
+    if (o->partial) return write_partial(t, start);
     const vl_corpus *dev = o->dev ? &t->dev : NULL;
-    if (o->search > 0)
-        VL_TRY(vl_search(&t->classic, &t->corpus, dev, o->search, (uint64_t)o->seed, t->workers,
-                         t->error));
+    if (o->search > 0) VL_TRY(search_settings(t, dev));
     VL_TRY(vl_store_open(&t->store, t->error));
     if (o->continued)
         VL_TRY(vl_continue_train(t->store, &report, &t->corpus, dev, o->continued, &t->classic,
@@ -268,6 +287,9 @@ int cmd_train(int argc, char **argv)
     if (o.data.count == 0) return cli_usage("train", "--data FILE is missing");
     if (!o.output) return cli_usage("train", "-o MODEL is missing");
     if (o.partial && logistic) return cli_usage("train", "--partial is for naive-bayes only");
+    if (o.partial && (o.balance_sets || o.dev || o.search > 0))
+        return cli_usage("train", "--partial goes without --balance, --dev and --search: those need "
+                                  "all of the data");
     if (o.continued && !logistic)
         return cli_usage("train", "--continue is for logistic; use --partial and merge for naive-bayes");
     vl_classic_options classic = vl_classic_defaults(logistic);

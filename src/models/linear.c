@@ -142,11 +142,18 @@ static vl_status describe_scale(const vl_linear *m, vl_graph *g, const char **va
     return VALENCE_OK;
 }
 
-static vl_status describe_norm(const vl_linear *m, vl_graph *g, const char **value)
+/* `tiny` is lost in any count but 0, where it makes 0 / 0 a 0: a text without n-grams. */
+static vl_status describe_norm(const vl_linear *m, vl_graph *g, const char **value,
+                               valence_error *error)
 {
+    static const float tiny = 1e-30f;
     if (m->norm == VL_NORM_NONE) return VALENCE_OK;
+    vl_tensor t = {.name = "tiny", .dtype = VL_F32, .rank = 1, .shape = {1}, .data = &tiny,
+                   .bytes = sizeof tiny};
+    VL_TRY(vl_graph_constant(g, &t, error));
     VL_TRY(vl_graph_node(g, VL_OP_REDUCE_SUM, "count", 1, (const char *[]){"mask", NULL}));
-    VL_TRY(vl_graph_node(g, VL_OP_SQRT, "norm", 0, (const char *[]){"count", NULL}));
+    VL_TRY(vl_graph_node(g, VL_OP_ADD, "count_some", 0, (const char *[]){"count", "tiny", NULL}));
+    VL_TRY(vl_graph_node(g, VL_OP_SQRT, "norm", 0, (const char *[]){"count_some", NULL}));
     VL_TRY(vl_graph_node(g, VL_OP_UNSQUEEZE, "norm_2", 1, (const char *[]){"norm", NULL}));
     VL_TRY(vl_graph_node(g, VL_OP_DIV, "score", 0, (const char *[]){*value, "norm_2", NULL}));
     *value = "score";
@@ -175,7 +182,7 @@ static vl_status linear_describe(const vl_model *model, vl_graph *g, valence_err
     const char *value = "sum";
     VL_TRY(describe_sum(m, g, error));
     VL_TRY(describe_scale(m, g, &value, error));
-    VL_TRY(describe_norm(m, g, &value));
+    VL_TRY(describe_norm(m, g, &value, error));
     VL_TRY(describe_classes(m, g, &value, error));
     vl_tensor bias = {.name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {m->head.K},
                       .data = m->bias, .bytes = (size_t)m->head.K * sizeof(float)};
@@ -194,6 +201,18 @@ static vl_status check_finite(const float *v, int64_t n, const char *name, valen
     for (int64_t i = 0; i < n; i++)
         if (!isfinite(v[i]))
             return vl_fail(error, VALENCE_FORMAT, "tensor '%s' holds a value that is not finite", name);
+    return VALENCE_OK;
+}
+
+/* Of weights, in their own type; int8 is always finite. */
+static vl_status check_weights(const vl_linear *m, valence_error *error)
+{
+    int64_t n = (int64_t)m->head.inputs * m->C;
+    const uint16_t *half = m->weight;
+    if (m->dtype == VL_F32) return check_finite(m->weight, n, "linear.weight", error);
+    for (int64_t i = 0; m->dtype == VL_F16 && i < n; i++)
+        if ((half[i] & 0x7C00) == 0x7C00)
+            return vl_fail(error, VALENCE_FORMAT, "tensor 'linear.weight' holds a value that is not finite");
     return VALENCE_OK;
 }
 
@@ -223,7 +242,9 @@ static vl_status take_tensors(vl_linear *m, const vl_store *store, valence_error
     if (m->norm == VL_NORM_L2) {
         VL_TRY(vl_store_expect(store, "linear.square", VL_F32, 1, (int64_t[]){m->head.inputs}, &t, error));
         m->square = t->data;
+        VL_TRY(check_finite(m->square, m->head.inputs, t->name, error));
     }
+    VL_TRY(check_weights(m, error));
     return check_finite(m->bias, m->head.K, "linear.bias", error);
 }
 

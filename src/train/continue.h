@@ -8,7 +8,9 @@
 #include "train/classic.h"
 
 /* model: name or path of a logistic model. Its text pipeline is kept, whatever options say. corpus:
- * its labels are joined with the model's (the struct's labels and groups are changed accordingly). */
+ * its labels are joined with the model's (the struct's labels and groups are changed accordingly).
+ * dev may have any of the joined labels. A label of the model that the new data lacks keeps its weights:
+ * it is left out of the loss. VALENCE_UNSUPPORTED for other families and for norm l2. */
 vl_status vl_continue_train(vl_store *store, vl_classic_report *report, vl_corpus *corpus,
                             const vl_corpus *dev, const char *model,
                             const vl_classic_options *options, vl_workers *workers,

@@ -364,6 +364,7 @@ static vl_status close_part(const vl_counts *c, vl_count_part *to, vl_count_part
 vl_status vl_counts_close_part(vl_counts *c, int part, float min_count)
 {
     vl_count_part table = c->part[part], list;
+    if (!table.entries) return VALENCE_OK;
     VL_TRY(close_part(c, &list, &table, min_count));
     vl_free(table.entries);
     c->part[part] = list;

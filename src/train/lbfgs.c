@@ -98,7 +98,10 @@ static void remember(minimiser *m, const float *x)
         m->y[i][k] = m->next_gradient[k] - m->gradient[k];
     }
     double curvature = dot(m, m->s[i], m->y[i]);
-    if (!(curvature > 1e-20)) return;
+    if (!(curvature > 1e-20)) {
+        if (m->count == HISTORY) m->count--; /* the oldest pair has just been overwritten */
+        return;
+    }
     m->rho[i] = 1 / curvature;
     m->newest = i;
     if (m->count < HISTORY) m->count++;

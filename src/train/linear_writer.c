@@ -2,8 +2,18 @@
 #include "train/linear_writer.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "kernels/half.h"
+
+vl_status vl_linear_type_parse(vl_dtype *out, const char *name, valence_error *error)
+{
+    if (strcmp(name, "i8") == 0) *out = VL_I8;
+    else if (strcmp(name, "f16") == 0) *out = VL_F16;
+    else if (strcmp(name, "f32") == 0) *out = VL_F32;
+    else return vl_fail(error, VALENCE_ARGUMENT, "unknown type '%.40s' (i8, f16, f32)", name);
+    return VALENCE_OK;
+}
 
 static int8_t round_int8(float value, float scale)
 {

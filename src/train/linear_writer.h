@@ -22,4 +22,7 @@ vl_status vl_linear_write(vl_store *store, const vl_linear_weights *w, vl_dtype 
 /* The scale for int8 that loses least: minimises sum usage * (weight - rounded)^2 over a few. */
 float vl_int8_scale(const float *weight, const float *usage, int64_t rows, int32_t stride);
 
+/* Types as users name them: i8, f16, f32. */
+vl_status vl_linear_type_parse(vl_dtype *out, const char *name, valence_error *error);
+
 #endif

@@ -11,4 +11,8 @@
 vl_status vl_search(vl_classic_options *options, const vl_corpus *corpus, const vl_corpus *dev,
                     double seconds, uint64_t seed, vl_workers *workers, valence_error *error);
 
+/* The settings that a search may change, as options of the command. */
+enum { VL_SETTINGS_TEXT = 256 };
+void vl_search_describe(char out[VL_SETTINGS_TEXT], const vl_classic_options *o);
+
 #endif

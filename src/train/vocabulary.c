@@ -36,6 +36,24 @@ typedef struct choosing {
     vl_status status[VL_COUNT_PARTS];
 } choosing;
 
+static const char *const choice_names[] = {"strength", "evidence", "frequency"};
+
+const char *vl_choice_name(vl_choice choice)
+{
+    return choice_names[choice];
+}
+
+vl_status vl_choice_parse(vl_choice *out, const char *name, valence_error *error)
+{
+    for (int i = 0; i < 3; i++)
+        if (strcmp(choice_names[i], name) == 0) {
+            *out = (vl_choice)i;
+            return VALENCE_OK;
+        }
+    return vl_fail(error, VALENCE_ARGUMENT,
+                   "unknown choice of n-grams '%.40s' (strength, evidence, frequency)", name);
+}
+
 float vl_ngram_strength(const float *counts, const double *class_texts, int32_t K, float smoothing)
 {
     double all = 0, texts = 0, best = 0;

@@ -13,6 +13,9 @@ typedef enum vl_choice {
     VL_CHOOSE_FREQUENCY
 } vl_choice;
 
+const char *vl_choice_name(vl_choice choice);
+vl_status vl_choice_parse(vl_choice *out, const char *name, valence_error *error);
+
 typedef struct vl_vocabulary_options {
     int64_t capacity;  /* most n-grams */
     float min_count;   /* an n-gram found less often is not taken */
