@@ -1,77 +1,108 @@
-/* train_fixture.h: small made-up corpora in memory for the tests of src/train. Texts are random words,
- * some of which tell the class. */
+/* train_fixture.h: small generated corpora for the tests of src/train. */
 #ifndef TRAIN_FIXTURE_H
 #define TRAIN_FIXTURE_H
 
 #include "test.h"
 
 #include "base/hash.h"
-#include "train/corpus.h"
+#include "formats/safetensors.h"
+#include "train/classic.h"
 
-/* A corpus without files; made_release frees it. */
-typedef struct made_corpus {
+enum { FIXTURE_MAX = 1 << 20 };
+
+typedef struct fixture_text {
+    char *data;
+    size_t len;
+} fixture_text;
+
+static inline fixture_text fixture_begin(const char *header)
+{
+    fixture_text t = {malloc(FIXTURE_MAX), 0};
+    if (!t.data) exit(1);
+    t.len = (size_t)snprintf(t.data, FIXTURE_MAX, "%s", header);
+    return t;
+}
+
+/* Row i of a language in which a third of the words tell the label; `domain` chooses the words. */
+static inline void fixture_row(fixture_text *t, const char *label, int class, int domain, uint64_t i)
+{
+    char *out = t->data + t->len;
+    size_t left = FIXTURE_MAX - t->len, n = (size_t)snprintf(out, left, "%s\t", label);
+    for (uint64_t w = 0; w < 14; w++) {
+        uint64_t r = vl_random_at(1000 + (uint64_t)domain, i * 16 + w);
+        if (r % 3 == 0)
+            n += (size_t)snprintf(out + n, left - n, "c%dd%dw%d ", class, domain, (int)(r >> 8 & 15));
+        else n += (size_t)snprintf(out + n, left - n, "w%d ", (int)(r >> 8) & 63);
+    }
+    t->len += n + (size_t)snprintf(out + n, left - n, "n%d\n", (int)i);
+}
+
+/* Writes the file and frees the text. The name is reused after sixteen calls. */
+static inline const char *fixture_write(fixture_text *t, const char *folder, const char *name)
+{
+    static char paths[16][600];
+    static int turn;
+    char *path = paths[turn++ % 16];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    test_write(path, t->data, t->len);
+    free(t->data);
+    return path;
+}
+
+static char fixture_folder[64];
+
+static inline int fixture_make(void **state)
+{
+    (void)state;
+    strcpy(fixture_folder, "/tmp/valence_train_XXXXXX");
+    setenv("SOURCE_DATE_EPOCH", "1000000000", 1);
+    return mkdtemp(fixture_folder) ? 0 : -1;
+}
+
+static inline int fixture_remove(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", fixture_folder);
+    return system(command);
+}
+
+static inline const char *fixture_path(const char *name)
+{
+    static char paths[16][600];
+    static int turn;
+    char *path = paths[turn++ % 16];
+    snprintf(path, sizeof paths[0], "%s/%s", fixture_folder, name);
+    return path;
+}
+
+static inline vl_corpus fixture_read(const char *spec, bool one_label)
+{
     vl_corpus c;
-    char *bytes;
-} made_corpus;
-
-static inline const char *const *made_labels(void)
-{
-    static char text[64][8];
-    static const char *names[64];
-    for (int k = 0; k < 64; k++) {
-        snprintf(text[k], sizeof text[k], "c%02d", k);
-        names[k] = text[k];
-    }
-    return names;
+    valence_error e = {0};
+    vl_corpus_options o = vl_corpus_options_defaults();
+    o.one_label = one_label;
+    if (vl_corpus_read(&c, &spec, 1, &o, NULL, &e) != VALENCE_OK) fail_msg("%s", e.message);
+    return c;
 }
 
-/* n texts of K classes: 8 to 31 words; one in four is one of ten that only its class has (but one text
- * in twenty says the wrong class' words), the rest come from 400 common ones, rarer and rarer. Odd
- * texts belong to a second data set whose weight is `weight`. */
-static inline made_corpus made_corpus_of(int n, int K, float weight, uint64_t seed)
+/* A store's bytes as they would stand in a file; to be freed. */
+static inline vl_buffer fixture_bytes(const vl_store *s)
 {
-    made_corpus m = {0};
-    vl_corpus *c = &m.c;
-    m.bytes = malloc((size_t)n * 31 * 12 + 1);
-    c->examples = calloc((size_t)n, sizeof *c->examples);
-    c->groups = calloc((size_t)K * 2, sizeof *c->groups);
-    c->count = n;
-    c->K = K;
-    c->group_count = 2 * K;
-    c->labels = made_labels();
-    for (int g = 0; g < 2 * K; g++) c->groups[g] = (vl_group){g % K, g < K ? 1 : weight, 0};
-    char *p = m.bytes;
-    for (int i = 0; i < n; i++) {
-        uint64_t s = seed * 1000003 + (uint64_t)i;
-        int k = (int)(vl_random_at(s, 0) % (uint64_t)K), words = 8 + (int)(vl_random_at(s, 1) % 24);
-        int said = vl_random_at(s, 2) % 20 ? k : (k + 1) % K;
-        vl_example *e = &c->examples[i];
-        e->text.ptr = p;
-        e->group = k + (i % 2 ? K : 0);
-        c->groups[e->group].count++;
-        for (int w = 0; w < words; w++) {
-            uint64_t r = vl_random_at(s, 10 + (uint64_t)w), common = r >> 8 & 0xFFFF;
-            if (r % 4 == 0) p += sprintf(p, "k%dw%d ", said, (int)((r >> 32) % 10));
-            else p += sprintf(p, "w%d ", (int)(common * common / 65536 * 400 / 65536));
-        }
-        e->text.len = (size_t)(p - e->text.ptr);
-        e->order = (uint32_t)(vl_hash64(e->text.ptr, e->text.len, 1) >> 32);
-    }
-    return m;
+    vl_buffer out;
+    valence_error e = {0};
+    vl_buffer_init(&out, VL_MEM_IO, (size_t)1 << 28);
+    if (vl_safetensors_encode(s, &out, &e) != VALENCE_OK) fail_msg("%s", e.message);
+    return out;
 }
 
-static inline void made_release(made_corpus *m)
+static inline void fixture_same_tensor(const vl_store *a, const vl_store *b, const char *name)
 {
-    free(m->bytes);
-    free(m->c.examples);
-    free(m->c.groups);
-}
-
-static inline vl_workers *open_workers(int threads)
-{
-    vl_workers *w;
-    assert_int_equal(vl_workers_open(&w, threads, NULL), VALENCE_OK);
-    return w;
+    const vl_tensor *x = vl_store_find(a, name), *y = vl_store_find(b, name);
+    assert_non_null(x);
+    assert_non_null(y);
+    assert_int_equal(x->bytes, y->bytes);
+    assert_memory_equal(x->data, y->data, x->bytes);
 }
 
 #endif

@@ -49,7 +49,8 @@ static int print_member(void *user, vl_span key, vl_json value)
     vl_span text;
     double number;
     const char *indent = user;
-    printf("%s%.*s: ", indent, (int)key.len, key.ptr);
+    if (key.len) printf("%s%.*s: ", indent, (int)key.len, key.ptr);
+    else printf("%s- ", indent); /* an element of a list */
     if (vl_json_string(value, &text)) {
         printf("%.*s\n", (int)text.len, text.ptr);
     } else if (vl_json_number(value, &number)) {

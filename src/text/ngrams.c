@@ -5,8 +5,10 @@
 
 #include <string.h>
 
-static const uint64_t factors[VL_NGRAM_MAX] = {0x9FB21C651E98DF25u, 0xA0761D6478BD642Fu,
-                                               0xE7037ED1A0B428DBu};
+#include "base/cpu.h"
+
+const uint64_t vl_ngram_factors[VL_NGRAM_MAX] = {0x9FB21C651E98DF25u, 0xA0761D6478BD642Fu,
+                                                 0xE7037ED1A0B428DBu};
 
 static inline uint64_t chain(uint64_t older, uint64_t newer)
 {
@@ -17,25 +19,24 @@ uint64_t vl_ngram_number(const uint64_t *hash, int n)
 {
     uint64_t s = hash[0];
     for (int i = 1; i < n; i++) s = chain(s, hash[i]);
-    return s * factors[n - 1];
+    return s * vl_ngram_factors[n - 1];
 }
 
-/* words[-2] and words[-1] are the window's. */
-static int append_n(uint64_t *out, const uint64_t *words, int first, int count, int n)
+void vl_ngrams_chain_scalar(uint64_t *out, const uint64_t *words, int count, int n)
 {
-    int k = 0;
-    switch (n) {
-    case 1:
-        for (int i = first; i < count; i++) out[k++] = words[i] * factors[0];
-        break;
-    case 2:
-        for (int i = first; i < count; i++) out[k++] = chain(words[i - 1], words[i]) * factors[1];
-        break;
-    default:
-        for (int i = first; i < count; i++)
-            out[k++] = chain(chain(words[i - 2], words[i - 1]), words[i]) * factors[2];
-    }
-    return k;
+    for (int i = 0; i < count; i++) out[i] = vl_ngram_number(words + i + 1 - n, n);
+}
+
+/* Below AVX-512 there is no 64-bit product of vectors. */
+static vl_ngrams_chain_fn *const chain_of[VL_ISA_COUNT] = {
+    vl_ngrams_chain_scalar, vl_ngrams_chain_scalar, vl_ngrams_chain_avx512};
+
+/* N-grams of n among words[0..count). */
+static int append_n(uint64_t *out, const uint64_t *words, int count, int n)
+{
+    if (count < n) return 0;
+    chain_of[vl_isa_active()](out, words + n - 1, count - n + 1, n);
+    return count - n + 1;
 }
 
 static void move_window(vl_ngram_window *w, const vl_word_block *b)
@@ -57,15 +58,15 @@ static int append_crossing(uint64_t *out, const vl_word_block *b, const vl_ngram
     int after = n - 1 < b->count ? n - 1 : b->count;
     memcpy(words, w->hash + 2 - before, (size_t)before * sizeof *words);
     memcpy(words + before, b->hash, (size_t)after * sizeof *words);
-    return append_n(out, words, n - 1, before + after, n);
+    return append_n(out, words, before + after, n);
 }
 
 int vl_ngrams_of_block(uint64_t *out, const vl_word_block *b, int max_n, vl_ngram_window *window)
 {
-    int k = append_n(out, b->hash, 0, b->count, 1);
+    int k = append_n(out, b->hash, b->count, 1);
     for (int n = 2; n <= max_n; n++) {
         k += append_crossing(out + k, b, window, n);
-        k += append_n(out + k, b->hash, n - 1, b->count, n);
+        k += append_n(out + k, b->hash, b->count, n);
     }
     move_window(window, b);
     return k;

@@ -18,6 +18,14 @@ typedef struct vl_ngram_window {
  * then all triples. out has room for max_n * b->count. Returns their number and moves the window. */
 int vl_ngrams_of_block(uint64_t *out, const vl_word_block *b, int max_n, vl_ngram_window *window);
 
+/* Kernel: out[i] = number of the n-gram that ends in words[i], i in [0, count); reads from
+ * words[1 - n] on. */
+typedef void vl_ngrams_chain_fn(uint64_t *out, const uint64_t *words, int count, int n);
+vl_ngrams_chain_fn vl_ngrams_chain_scalar, vl_ngrams_chain_avx512;
+
+/* What each n-gram length's sum is multiplied by; part of the model format. */
+extern const uint64_t vl_ngram_factors[VL_NGRAM_MAX];
+
 /* The number of one n-gram, from its words' hashes. */
 uint64_t vl_ngram_number(const uint64_t *hash, int n);
 

@@ -298,8 +298,7 @@ static void fit_told(void *user, int iteration, double value)
 static vl_status fit_once(training *t, const uint8_t *skip)
 {
     vl_logistic_problem p = {.rows = &t->rows, .factor = t->factor, .norm = t->norm, .skip = skip,
-                             .offset = t->offset,
-                             .hold_bias = t->o.base ? t->o.base->old : NULL, .K = t->K, .cost = t->o.cost,
+                             .offset = t->offset, .K = t->K, .cost = t->o.cost,
                              .max_iterations = t->o.max_iterations, .tolerance = t->o.tolerance};
     vl_lbfgs_result result;
     VL_TRY(vl_logistic_fit(t->w, &p, t->workers, fit_told, t, &result, t->error));

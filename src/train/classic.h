@@ -13,7 +13,6 @@ typedef struct vl_classic_base {
     vl_ngram_table table;
     const float *weight; /* (slots,C) real units */
     const float *bias;   /* (K) */
-    const uint8_t *old;  /* (C) 1: a column of the model's own, whose bias is kept */
     float temperature;
 } vl_classic_base;
 

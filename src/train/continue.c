@@ -1,6 +1,8 @@
 /* continue.c: an old model becomes the base of a new fit: its weights in real units, in the columns of
  * the joined labels. The fit itself is classic.c's.
  *
+ * Biases are free to move. Holding the old ones was tried and keeps less: frequent n-grams then take
+ * over the new data's balance (IMDb, then airline tweets: 65.6 % on IMDb instead of 72.0 %).
  * In a model of two classes one column s says (-s/2, +s/2); with a third class these become columns of
  * their own, the new class begins at 0. Old n-grams count towards norms as before, but n-grams that are
  * added make them a little larger: logits of old texts shrink by that much. */
@@ -21,7 +23,6 @@ typedef struct continuing {
     int32_t K, C;          /* of the joined labels */
     int32_t *joined;       /* (old K) each old label among the joined ones */
     float *weight, *bias;  /* (slots,C), (K) */
-    uint8_t *old;          /* (K) 1: a label of the model */
     float *logit;          /* (K) what one n-gram adds to each logit */
     vl_corpus dev;         /* the caller's, with joined labels */
     vl_group *dev_groups;
@@ -44,10 +45,7 @@ static void fill_base(continuing *c)
         if (c->K == 2) c->weight[s] = c->logit[1] - c->logit[0];
         else memcpy(c->weight + s * c->C, c->logit, (size_t)c->K * sizeof *c->weight);
     }
-    for (int32_t k = 0; k < c->linear->head.K; k++) {
-        c->bias[c->joined[k]] = c->linear->bias[k];
-        c->old[c->joined[k]] = 1;
-    }
+    for (int32_t k = 0; k < c->linear->head.K; k++) c->bias[c->joined[k]] = c->linear->bias[k];
 }
 
 static vl_status make_base(continuing *c)
@@ -59,8 +57,7 @@ static vl_status make_base(continuing *c)
     c->weight = vl_alloc_array(VL_MEM_TRAINING, slots * (size_t)c->C, sizeof *c->weight);
     c->bias = vl_alloc_zero(VL_MEM_TRAINING, K * sizeof *c->bias);
     c->logit = vl_alloc_array(VL_MEM_TRAINING, K, sizeof *c->logit);
-    c->old = vl_alloc_zero(VL_MEM_TRAINING, K);
-    if (!c->weight || !c->bias || !c->logit || !c->old)
+    if (!c->weight || !c->bias || !c->logit)
         return vl_fail_memory(c->error, slots * K * sizeof(float), "the old model's weights");
     fill_base(c);
     return VALENCE_OK;
@@ -126,7 +123,7 @@ static vl_status continue_training(continuing *c, vl_store *store, vl_classic_re
     VL_TRY(join_dev(c, dev, corpus));
     VL_TRY(make_base(c));
     vl_classic_base base = {.table = c->model->features.table, .weight = c->weight, .bias = c->bias,
-                            .old = c->old, .temperature = c->model->temperature};
+                            .temperature = c->model->temperature};
     vl_classic_options o = *options;
     o.logistic = true;
     o.pipeline = c->model->features;
@@ -146,7 +143,6 @@ vl_status vl_continue_train(vl_store *store, vl_classic_report *report, vl_corpu
     vl_free(c.weight);
     vl_free(c.bias);
     vl_free(c.logit);
-    vl_free(c.old);
     vl_free(c.dev_groups);
     valence_model_close(c.model);
     return status;

@@ -353,12 +353,11 @@ static vl_status close_part(const vl_counts *c, vl_count_part *to, vl_count_part
         kept++;
     }
     to->entries = vl_alloc(VL_MEM_TRAINING, kept * c->stride);
-    if (!to->entries) return VALENCE_NO_MEMORY;
-    memcpy(to->entries, table->entries, kept * c->stride);
-    to->capacity = to->used = kept;
-    memset(table->entries, 0, table->capacity * c->stride);
+    if (to->entries) memcpy(to->entries, table->entries, kept * c->stride);
+    to->capacity = to->used = to->entries ? kept : 0;
+    memset(table->entries, 0, table->capacity * c->stride); /* also on failure: others go on with it */
     table->used = 0;
-    return VALENCE_OK;
+    return to->entries ? VALENCE_OK : VALENCE_NO_MEMORY;
 }
 
 vl_status vl_counts_close_part(vl_counts *c, int part, float min_count)

@@ -165,8 +165,6 @@ static double objective(void *user, const float *w, float *gradient)
         loss += f->row_sum[b * (1 + f->C)];
         for (int32_t c = 0; c < f->C; c++) bias[c] += (float)f->row_sum[b * (1 + f->C) + 1 + c];
     }
-    for (int32_t c = 0; c < f->C; c++)
-        if (f->p->hold_bias && f->p->hold_bias[c]) bias[c] = 0;
     for (int64_t b = 0; b < f->slot_blocks; b++) regulariser += f->slot_sum[b];
     return loss + regulariser / 2;
 }

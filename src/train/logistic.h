@@ -16,7 +16,6 @@ typedef struct vl_logistic_problem {
     const float *norm;    /* (n) */
     const uint8_t *skip;  /* (n) rows to leave out (non-zero), or NULL */
     const float *offset;  /* (n*C) what a model that is continued says already, or NULL: 0 */
-    const uint8_t *hold_bias; /* (C) columns whose bias stays as it starts (non-zero), or NULL */
     int32_t K;
     double cost;
     int max_iterations;

@@ -32,7 +32,7 @@ typedef struct choosing {
     const vl_ngram_table *known; /* the table to extend, or NULL */
     chosen_part part[VL_COUNT_PARTS];
     uint32_t *histograms; /* (threads, SCORE_BINS) */
-    float threshold;
+    candidate last; /* the weakest that still fits, by by_score */
     vl_status status[VL_COUNT_PARTS];
 } choosing;
 
@@ -126,22 +126,56 @@ static void collect_job(void *argument, int64_t index, int thread)
     }
 }
 
-/* The lowest bin such that at most `capacity` candidates lie in it or above. */
-static uint32_t threshold_bin(const choosing *job, int threads)
-{
-    int64_t taken = 0;
-    for (uint32_t bin = SCORE_BINS; bin-- > 0;) {
-        for (int t = 0; t < threads; t++) taken += job->histograms[(size_t)t * SCORE_BINS + bin];
-        if (taken > job->options->capacity) return bin + 1;
-    }
-    return 0;
-}
-
+/* Stronger ones first; the number decides between equals. */
 static int by_score(const void *a, const void *b)
 {
     const candidate *x = a, *y = b;
     if (x->score != y->score) return x->score > y->score ? -1 : 1;
     return x->number < y->number ? -1 : x->number > y->number;
+}
+
+typedef bool wanted_fn(const choosing *job, const candidate *c, uint32_t bin);
+
+/* All wanted candidates of all parts, the strongest first; *list NULL: out of memory. */
+static int64_t gather(const choosing *job, candidate **list, wanted_fn *wanted, uint32_t bin)
+{
+    int64_t n = 0, k = 0;
+    for (int p = 0; p < VL_COUNT_PARTS; p++)
+        for (int64_t i = 0; i < job->part[p].count; i++) n += wanted(job, &job->part[p].list[i], bin);
+    *list = vl_alloc_array(VL_MEM_TRAINING, (size_t)n, sizeof **list);
+    for (int p = 0; *list && p < VL_COUNT_PARTS; p++)
+        for (int64_t i = 0; i < job->part[p].count; i++)
+            if (wanted(job, &job->part[p].list[i], bin)) (*list)[k++] = job->part[p].list[i];
+    if (*list && n > 1) qsort(*list, (size_t)n, sizeof **list, by_score);
+    return n;
+}
+
+static bool is_in_bin(const choosing *job, const candidate *c, uint32_t bin)
+{
+    (void)job;
+    return bin_of(c->score) == bin;
+}
+
+/* Finds job->last: bins from the top on, as many as fit whole, then the strongest of the next. */
+static vl_status find_last(choosing *job, int threads)
+{
+    int64_t room = job->options->capacity;
+    job->last = (candidate){.number = UINT64_MAX, .score = -1}; /* all */
+    for (uint32_t bin = SCORE_BINS; bin-- > 0;) {
+        int64_t here = 0;
+        for (int t = 0; t < threads; t++) here += job->histograms[(size_t)t * SCORE_BINS + bin];
+        if (here <= room) {
+            room -= here;
+            continue;
+        }
+        candidate *list;
+        gather(job, &list, is_in_bin, bin);
+        if (!list) return VALENCE_NO_MEMORY;
+        job->last = room ? list[room - 1] : (candidate){.number = 0, .score = list[0].score};
+        vl_free(list);
+        return VALENCE_OK;
+    }
+    return VALENCE_OK;
 }
 
 /* Buckets at the border of two parts are shared: those are filled by fill_borders afterwards. */
@@ -170,25 +204,27 @@ static void fill_job(void *argument, int64_t index, int thread)
     chosen_part *p = &job->part[index];
     int64_t kept = 0;
     for (int64_t i = 0; i < p->count; i++)
-        if (p->list[i].score >= job->threshold) p->list[kept++] = p->list[i];
+        if (by_score(&p->list[i], &job->last) <= 0) p->list[kept++] = p->list[i];
     p->count = kept;
     if (kept > 1) qsort(p->list, (size_t)kept, sizeof *p->list, by_score);
     for (int64_t i = 0; i < kept; i++)
         if (!bucket_is_shared(job->v, p->list[i].number)) place(job, &p->list[i]);
 }
 
-static void fill_borders(choosing *job)
+static bool is_at_border(const choosing *job, const candidate *c, uint32_t bin)
 {
-    for (int p = 0; p < VL_COUNT_PARTS; p++)
-        for (int64_t i = 0; i < job->part[p].count; i++)
-            if (bucket_is_shared(job->v, job->part[p].list[i].number))
-                place(job, &job->part[p].list[i]);
+    (void)bin;
+    return bucket_is_shared(job->v, c->number);
 }
 
-static uint32_t buckets_for(int64_t ngrams)
+static vl_status fill_borders(choosing *job)
 {
-    double buckets = ceil((double)ngrams * SLOTS_PER_NGRAM / VL_BUCKET);
-    return buckets < 1 ? 1 : (uint32_t)buckets;
+    candidate *list;
+    int64_t n = gather(job, &list, is_at_border, 0);
+    if (!list) return VALENCE_NO_MEMORY;
+    for (int64_t i = 0; i < n; i++) place(job, &list[i]);
+    vl_free(list);
+    return VALENCE_OK;
 }
 
 static vl_status vocabulary_init(vl_vocabulary *v, uint32_t buckets, int32_t columns)
@@ -204,12 +240,12 @@ static vl_status vocabulary_init(vl_vocabulary *v, uint32_t buckets, int32_t col
     return v->fingerprints && v->numbers && v->counts ? VALENCE_OK : VALENCE_NO_MEMORY;
 }
 
-static int64_t candidates_at_least(const choosing *job)
+static int64_t candidates_kept(const choosing *job)
 {
     int64_t n = 0;
     for (int p = 0; p < VL_COUNT_PARTS; p++)
         for (int64_t i = 0; i < job->part[p].count; i++)
-            n += job->part[p].list[i].score >= job->threshold;
+            n += by_score(&job->part[p].list[i], &job->last) <= 0;
     return n;
 }
 
@@ -221,15 +257,14 @@ static vl_status choose(choosing *job, vl_workers *workers)
     if (!job->histograms) return VALENCE_NO_MEMORY;
     vl_workers_run(workers, collect_job, job, VL_COUNT_PARTS);
     for (int p = 0; p < VL_COUNT_PARTS; p++) VL_TRY(job->status[p]);
-    uint32_t bits = threshold_bin(job, threads) << 15;
-    memcpy(&job->threshold, &bits, sizeof bits);
-    uint32_t buckets = job->known ? job->known->buckets : buckets_for(candidates_at_least(job));
+    VL_TRY(find_last(job, threads));
+    uint32_t buckets = job->known ? job->known->buckets : buckets_for(candidates_kept(job));
     VL_TRY(vocabulary_init(job->v, buckets, job->counts->classes));
     if (job->known)
         memcpy(job->v->fingerprints, job->known->fingerprints,
                (size_t)job->v->slots * sizeof *job->v->fingerprints);
     vl_workers_run(workers, fill_job, job, VL_COUNT_PARTS);
-    fill_borders(job);
+    VL_TRY(fill_borders(job));
     for (int64_t s = 0; s < job->v->slots; s++) job->v->used += job->v->numbers[s] != 0;
     return VALENCE_OK;
 }

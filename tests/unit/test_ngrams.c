@@ -2,6 +2,7 @@
  * plain version over the list of all words. */
 #include "test.h"
 
+#include "base/cpu.h"
 #include "base/hash.h"
 #include "text/ngrams.h"
 
@@ -157,5 +158,10 @@ int main(void)
         cmocka_unit_test(test_windows),                cmocka_unit_test(test_long_text),
         cmocka_unit_test(test_no_collisions),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = 0;
+    for (vl_isa isa = VL_ISA_SCALAR; isa <= vl_isa_detected(); isa++) {
+        vl_isa_limit(isa);
+        failed += cmocka_run_group_tests_name(vl_isa_name(isa), tests, NULL, NULL);
+    }
+    return failed;
 }
