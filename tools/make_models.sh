@@ -1,10 +1,10 @@
 #!/bin/sh
 # make_models.sh VALENCE [open]: trains the shipped models on the data sets in $DATA (../shared/data),
-# into models/. "open": only from sets under permissive terms (models/LICENSE.md).
+# into $MODELS (models/). "open": only from sets under permissive terms (models/LICENSE.md).
 set -eu
 valence=$(realpath "$1")
 sets=${2:-all}
-models=$(realpath "$(dirname "$0")/../models")
+models=$(realpath "${MODELS:-$(dirname "$0")/../models}")
 data=${DATA:-$(dirname "$0")/../../shared/data}
 if [ ! -d "$data" ]; then
     echo "No data in '$data': get the public sets (docs/data.md) and set DATA to their folder." >&2

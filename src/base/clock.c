@@ -24,8 +24,16 @@ int64_t vl_rss_bytes(void)
     return fields == 2 ? resident * sysconf(_SC_PAGESIZE) : 0;
 }
 
+/* VmHWM, for ru_maxrss survives exec: it would be at least what the parent that started us held. */
 int64_t vl_peak_rss_bytes(void)
 {
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    long long kilobytes = 0;
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %lld kB", &kilobytes) == 1) break;
+    if (f) fclose(f);
+    if (kilobytes > 0) return kilobytes * 1024;
     struct rusage usage;
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
 }

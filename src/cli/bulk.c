@@ -16,6 +16,7 @@ typedef struct bulk {
     cli_row_style style;
     vl_span keep_names[KEEP_MAX];
     int keep_index[KEEP_MAX];
+    vl_buffer renamed; /* names that the output's own columns have already */
     vl_source *source;
     vl_writer *writer;
     uint64_t rows;
@@ -68,17 +69,69 @@ static vl_status predict_record(void *user, void *state, const vl_record *record
 
 /* ---- Columns to keep ------------------------------------------------------------------------- */
 
+static bool is_own_column(const bulk *b, vl_span name)
+{
+    static const char *const own[] = {"label", "score", "probabilities", "empty"};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (vl_span_is(name, own[i])) return true;
+    for (int k = 0; k < b->style.label_count; k++)
+        if (vl_span_is(name, b->style.labels[k])) return true;
+    return false;
+}
+
+static const char prefix[] = "input_";
+
+/* So that the names do not move: each column is kept once at most. */
+static vl_status reserve_names(bulk *b, const vl_span *columns, int count, valence_error *error)
+{
+    size_t bytes = 1;
+    for (int i = 0; i < count; i++) bytes += columns[i].len + sizeof prefix;
+    vl_buffer_init(&b->renamed, VL_MEM_IO, SIZE_MAX / 2);
+    vl_status status = vl_buffer_reserve(&b->renamed, bytes);
+    return status == VALENCE_OK ? status : vl_fail(error, status, "out of memory for column names");
+}
+
+/* A kept `label` is called input_label: two columns of one name would hide each other. */
+static vl_status output_name(bulk *b, vl_span *name, valence_error *error)
+{
+    if (!is_own_column(b, *name)) return VALENCE_OK;
+    char *at = b->renamed.data + b->renamed.len;
+    vl_status status = vl_buffer_append_text(&b->renamed, prefix);
+    if (status == VALENCE_OK) status = vl_buffer_append(&b->renamed, name->ptr, name->len);
+    if (status != VALENCE_OK) return vl_fail(error, status, "out of memory for column names");
+    *name = (vl_span){at, name->len + sizeof prefix - 1};
+    return VALENCE_OK;
+}
+
+static bool is_kept(const bulk *b, int index)
+{
+    for (int i = 0; i < b->style.keep_count; i++)
+        if (b->keep_index[i] == index) return true;
+    return false;
+}
+
+/* The id is there anyway. */
+static vl_status keep_column(bulk *b, vl_span name, int index, valence_error *error)
+{
+    if (vl_span_is(name, "id") || is_kept(b, index)) return VALENCE_OK;
+    if (b->style.keep_count == KEEP_MAX)
+        return vl_fail(error, VALENCE_LIMIT, "--keep takes at most %d columns", KEEP_MAX);
+    VL_TRY(output_name(b, &name, error));
+    b->keep_names[b->style.keep_count] = name;
+    b->keep_index[b->style.keep_count++] = index;
+    return VALENCE_OK;
+}
+
+/* By name, else by number from 1, as --text. */
 static vl_status keep_one(bulk *b, const vl_span *columns, int count, vl_span name,
                           valence_error *error)
 {
-    if (b->style.keep_count == KEEP_MAX)
-        return vl_fail(error, VALENCE_LIMIT, "--keep takes at most %d columns", KEEP_MAX);
+    int number = 0;
     for (int i = 0; i < count; i++)
-        if (vl_span_equal(columns[i], name)) {
-            b->keep_names[b->style.keep_count] = columns[i];
-            b->keep_index[b->style.keep_count++] = i;
-            return VALENCE_OK;
-        }
+        if (vl_span_equal(columns[i], name)) return keep_column(b, name, i, error);
+    for (size_t i = 0; i < name.len && number <= count; i++)
+        number = name.ptr[i] >= '0' && name.ptr[i] <= '9' ? 10 * number + name.ptr[i] - '0' : count + 1;
+    if (number >= 1 && number <= count) return keep_column(b, columns[number - 1], number - 1, error);
     return vl_fail(error, VALENCE_NOT_FOUND, "--keep: '%.200s' has no column '%.*s'",
                    b->options->input, (int)name.len, name.ptr);
 }
@@ -89,6 +142,7 @@ static vl_status choose_columns(bulk *b, valence_error *error)
     const vl_span *columns;
     if (!keep) return VALENCE_OK;
     int count = vl_source_columns(b->source, &columns);
+    VL_TRY(reserve_names(b, columns, count, error));
     b->style.keep_names = b->keep_names;
     b->style.keep_index = b->keep_index;
     if (strcmp(keep, "all") == 0) {
@@ -168,11 +222,11 @@ vl_status cli_bulk_predict(const valence_model *model, const cli_bulk_options *o
     vl_source_options source_options = options->source;
     source_options.keep_columns = options->keep != NULL;
     vl_status status = vl_source_open(&b->source, options->input, &source_options, error);
-    if (status == VALENCE_OK) status = choose_columns(b, error);
     if (status == VALENCE_OK) {
         set_style(b);
-        status = run(b, error);
+        status = choose_columns(b, error);
     }
+    if (status == VALENCE_OK) status = run(b, error);
     vl_source_counts counts = {0};
     if (b->source) counts = vl_source_counted(b->source);
     *result = (cli_bulk_result){.rows = b->rows, .bad_rows = counts.bad_rows,
@@ -180,6 +234,7 @@ vl_status cli_bulk_predict(const valence_model *model, const cli_bulk_options *o
                                 .seconds = vl_clock_seconds() - start};
     vl_writer_close(b->writer);
     vl_source_close(b->source);
+    vl_buffer_release(&b->renamed);
     vl_free(b);
     return status;
 }

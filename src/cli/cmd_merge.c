@@ -31,10 +31,10 @@ static int parse(merge_options *o, int argc, char **argv)
 {
     const cli_option table[] = {
         {CLI_TEXT, "output", 'o', "MODEL", "the model file to write (.safetensors)", &o->output},
-        {CLI_INTEGER, "capacity", 0, "N", "most n-grams in the model (200000)", &o->capacity},
+        {CLI_INTEGER, "capacity", 0, "N", "most n-grams in the model (100000)", &o->capacity},
         {CLI_REAL, "min-count", 0, "N", "ignore n-grams in fewer texts (3)", &o->min_count},
         {CLI_REAL, "smoothing", 0, "X", "smoothing when n-grams are rated (3)", &o->smoothing},
-        {CLI_REAL, "alpha", 0, "X", "added to every count (1)", &o->alpha},
+        {CLI_REAL, "alpha", 0, "X", "added to every count (3)", &o->alpha},
         {CLI_TEXT, "type", 0, "TYPE", "i8, f16 or f32 weights (i8)", &o->type},
         {CLI_INTEGER, "holdout", 0, "N", "texts to calibrate on (a tenth, <= 5000)", &o->holdout},
         {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &o->threads},

@@ -151,16 +151,26 @@ static void command_line(char *out, size_t size, int argc, char **argv)
     }
 }
 
+static void print_json_text(const char *text)
+{
+    vl_buffer b;
+    vl_buffer_init(&b, VL_MEM_IO, 1 << 20);
+    if (vl_json_write_string(&b, vl_span_of(text)) == VALENCE_OK) fwrite(b.data, 1, b.len, stdout);
+    else fputs("null", stdout);
+    vl_buffer_release(&b);
+}
+
 static void print_report(const vl_classic_report *r, const vl_corpus *corpus, const char *output,
                          double seconds, bool json)
 {
     if (json) {
-        printf("{\"model\":\"%s\",\"examples\":%lld,\"classes\":%d,\"features\":%lld,"
+        fputs("{\"model\":", stdout);
+        print_json_text(output);
+        printf(",\"examples\":%lld,\"classes\":%d,\"features\":%lld,"
                "\"held_out\":%lld,\"held_out_accuracy\":%.4f,\"held_out_macro_f1\":%.4f,"
                "\"temperature\":%.4f,\"iterations\":%d,\"skipped_empty\":%llu,"
                "\"bad_rows\":%llu,\"count_seconds\":%.3f,\"fit_seconds\":%.3f,\"seconds\":%.3f}\n",
-               output, (long long)r->examples, corpus->K, (long long)r->features,
-               (long long)r->held_out, r->held_out_accuracy, r->held_out_macro_f1, r->temperature,
+               (long long)r->examples, corpus->K, (long long)r->features, (long long)r->held_out, r->held_out_accuracy, r->held_out_macro_f1, r->temperature,
                r->iterations, (unsigned long long)corpus->skipped_empty,
                (unsigned long long)corpus->bad_rows, r->count_seconds, r->fit_seconds, seconds);
         return;

@@ -1,5 +1,4 @@
 /* main.c: finds the command and hands over. */
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +39,13 @@ static const command *find(const char *name)
     return NULL;
 }
 
+/* What was printed must have arrived. */
+static int finish(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    return code == CLI_OK ? cli_fail("cannot write the result") : code;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -48,14 +54,14 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
-        return CLI_OK;
+        return finish(CLI_OK);
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("valence " VALENCE_VERSION);
-        return CLI_OK;
+        return finish(CLI_OK);
     }
     const command *c = find(argv[1]);
-    if (c) return c->run(argc - 1, argv + 1);
+    if (c) return finish(c->run(argc - 1, argv + 1));
     fprintf(stderr, "valence: unknown command '%s'\nTry 'valence --help'.\n", argv[1]);
     return CLI_USAGE;
 }

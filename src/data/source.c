@@ -36,12 +36,20 @@ static vl_status check_options(vl_source_options *o, valence_error *error)
 
 /* ---- Format ---------------------------------------------------------------------------------- */
 
+/* Two of these bytes begin UTF-16, whose mark takes four to be told. */
+static bool may_be_utf16(vl_span view)
+{
+    return view.len > 0 && (unsigned char)view.ptr[0] >= 0xFE;
+}
+
 /* Has a stream read enough to know its first line, or all there is. */
 static vl_status peek(vl_input *in, valence_error *error)
 {
     while (!vl_input_ended(in)) {
         vl_span view = vl_input_view(in);
-        if (view.len >= PEEK_BYTES || (view.len >= 4 && memchr(view.ptr, '\n', view.len))) break;
+        if (view.len >= PEEK_BYTES) break;
+        bool told = view.len >= 4 || (view.len > 0 && !may_be_utf16(view));
+        if (told && memchr(view.ptr, '\n', view.len)) break;
         VL_TRY(vl_input_grow(in, PEEK_BYTES, error));
     }
     return VALENCE_OK;

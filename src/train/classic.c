@@ -138,7 +138,7 @@ static vl_status choose_features(training *t, bool held_out)
                                 t->class_texts, t->K, &v, t->workers, t->error));
     t->f.table = vl_vocabulary_table(&t->vocabulary);
     t->report->features = count_features(&t->vocabulary);
-    if (t->vocabulary.used) return VALENCE_OK;
+    if (t->report->features) return VALENCE_OK;
     return vl_fail(t->error, VALENCE_ARGUMENT, "no n-gram occurs in %g texts or more: the data is too "
                    "small (lower --min-count)", (double)v.min_count);
 }

@@ -10,9 +10,10 @@
 #include <string.h>
 
 enum {
-    BLOCK_TEXTS = 256,
+    BLOCK_TEXTS = 64, /* a block's entries, twice, fit the second-level cache */
     ROUND_BYTES = 128 << 20, /* of text counted at once: its entries take five times that */
     SLAB_BYTES = 32 << 20,
+    SEEN = 1 << 15,
     GROUP_BITS = 17,
     LEAST_CAPACITY = 256
 };
@@ -111,11 +112,12 @@ vl_status vl_counts_add(vl_counts *c, uint64_t ngram, const float *values)
 
 /* ---- One block of texts ---------------------------------------------------------------------- */
 
-/* Each n-gram of a text once: a set that is emptied by raising its stamp. */
+/* Each n-gram of a text once. A key is a number with the text's stamp in its low bits, so another
+ * text's keys look like empty places. */
 typedef struct text_set {
     uint64_t *keys;
-    uint32_t *stamps;
-    uint32_t capacity, used, stamp;
+    uint32_t capacity, used;
+    uint64_t stamp; /* 1 .. 2^GROUP_BITS - 1 */
 } text_set;
 
 typedef struct block {
@@ -137,6 +139,7 @@ typedef struct thread_state {
     slab *slabs; /* the one in use first */
     slab *spare;
     vl_count_part table; /* for one part after the other, where parts are closed at once */
+    uint8_t *seen;       /* (SEEN) likewise: entries so far by some bits of their number, up to 255 */
     uint64_t group;
     bool presence;
 } thread_state;
@@ -151,42 +154,34 @@ typedef struct counting {
     int64_t first_block, blocks_now;
     uint32_t held_out_below;
     float min_count;
-    bool close; /* one round, then nothing more */
+    bool close;    /* one round, then nothing more */
+    uint8_t least; /* with fewer entries no n-gram can reach min_count */
     vl_status *block_status; /* (blocks_most) */
     vl_status part_status[VL_COUNT_PARTS];
 } counting;
 
 static vl_status set_resize(text_set *s, uint32_t capacity)
 {
-    uint64_t *keys = vl_alloc_array(VL_MEM_TRAINING, capacity, sizeof *keys);
-    uint32_t *stamps = vl_alloc_zero(VL_MEM_TRAINING, (size_t)capacity * sizeof *stamps);
-    if (!keys || !stamps) {
-        vl_free(keys);
-        vl_free(stamps);
-        return VALENCE_NO_MEMORY;
-    }
+    uint64_t *keys = vl_alloc_zero(VL_MEM_TRAINING, (size_t)capacity * sizeof *keys);
+    if (!keys) return VALENCE_NO_MEMORY;
     for (uint32_t i = 0; i < s->capacity; i++) {
-        if (s->stamps[i] != s->stamp) continue;
+        if ((s->keys[i] & ~VL_NGRAM_MASK) != s->stamp) continue;
         uint32_t j = (uint32_t)(s->keys[i] >> 20) & (capacity - 1);
-        while (stamps[j]) j = (j + 1) & (capacity - 1);
+        while (keys[j]) j = (j + 1) & (capacity - 1);
         keys[j] = s->keys[i];
-        stamps[j] = 1;
     }
     vl_free(s->keys);
-    vl_free(s->stamps);
-    *s = (text_set){keys, stamps, capacity, s->used, 1};
+    s->keys = keys;
+    s->capacity = capacity;
     return VALENCE_OK;
 }
 
 static vl_status set_clear(text_set *s)
 {
     s->used = 0;
-    if (s->capacity && s->stamp < UINT32_MAX) {
-        s->stamp++;
-        return VALENCE_OK;
-    }
-    if (!s->capacity) return set_resize(s, 4096);
-    memset(s->stamps, 0, (size_t)s->capacity * sizeof *s->stamps);
+    if (!s->capacity) VL_TRY(set_resize(s, 4096));
+    if (++s->stamp <= ~VL_NGRAM_MASK) return VALENCE_OK;
+    memset(s->keys, 0, (size_t)s->capacity * sizeof *s->keys);
     s->stamp = 1;
     return VALENCE_OK;
 }
@@ -194,11 +189,11 @@ static vl_status set_clear(text_set *s)
 /* True if the number was not there. The set has room. */
 static bool set_add(text_set *s, uint64_t number)
 {
+    uint64_t key = number | s->stamp;
     uint32_t i = (uint32_t)(number >> 20) & (s->capacity - 1);
-    for (; s->stamps[i] == s->stamp; i = (i + 1) & (s->capacity - 1))
-        if (s->keys[i] == number) return false;
-    s->keys[i] = number;
-    s->stamps[i] = s->stamp;
+    for (; (s->keys[i] & ~VL_NGRAM_MASK) == s->stamp; i = (i + 1) & (s->capacity - 1))
+        if (s->keys[i] == key) return false;
+    s->keys[i] = key;
     s->used++;
     return true;
 }
@@ -311,25 +306,51 @@ static void fill_block_job(void *argument, int64_t index, int thread)
 
 /* ---- One part of all blocks ------------------------------------------------------------------ */
 
-static void add_entries(const counting *job, vl_count_part *p, const uint64_t *entries, uint32_t n)
+static void add_entry(const counting *job, vl_count_part *p, uint64_t entry)
 {
     const vl_counts *c = job->counts;
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t low = entries[i] & ~VL_NGRAM_MASK;
-        const vl_group *group = &job->corpus->groups[low >> 1];
-        float *values = part_entry(c, p, entries[i] & VL_NGRAM_MASK);
-        int32_t class = c->classes == 1 ? 0 : group->label;
-        values[class + (low & 1 ? c->classes : 0)] += group->weight;
-    }
+    uint64_t low = entry & ~VL_NGRAM_MASK;
+    const vl_group *group = &job->corpus->groups[low >> 1];
+    float *values = part_entry(c, p, entry & VL_NGRAM_MASK);
+    int32_t class = c->classes == 1 ? 0 : group->label;
+    values[class + (low & 1 ? c->classes : 0)] += group->weight;
 }
 
 static vl_status add_part(const counting *job, vl_count_part *p, int64_t index)
 {
     for (int64_t b = 0; b < job->blocks_now; b++) {
         const block *k = &job->blocks[b];
-        uint32_t n = k->begin[index + 1] - k->begin[index];
-        VL_TRY(part_reserve(job->counts, p, n));
-        add_entries(job, p, k->entries + k->begin[index], n);
+        VL_TRY(part_reserve(job->counts, p, k->begin[index + 1] - k->begin[index]));
+        for (uint32_t i = k->begin[index]; i < k->begin[index + 1]; i++)
+            add_entry(job, p, k->entries[i]);
+    }
+    return VALENCE_OK;
+}
+
+static uint32_t seen_place(uint64_t entry)
+{
+    return (uint32_t)(entry >> 28) & (SEEN - 1);
+}
+
+/* Two thirds of all n-grams occur once: they are told by a first look at how many entries share some
+ * bits, and never reach the table. What others push over the limit is found rare later. */
+static vl_status add_frequent(const counting *job, thread_state *t, int64_t index)
+{
+    uint8_t *seen = t->seen;
+    memset(seen, 0, SEEN);
+    for (int64_t b = 0; b < job->blocks_now; b++) {
+        const block *k = &job->blocks[b];
+        for (uint32_t i = k->begin[index]; i < k->begin[index + 1]; i++) {
+            uint8_t *n = &seen[seen_place(k->entries[i])];
+            *n = (uint8_t)(*n + (*n < UINT8_MAX));
+        }
+    }
+    for (int64_t b = 0; b < job->blocks_now; b++) {
+        const block *k = &job->blocks[b];
+        VL_TRY(part_reserve(job->counts, &t->table, k->begin[index + 1] - k->begin[index]));
+        for (uint32_t i = k->begin[index]; i < k->begin[index + 1]; i++)
+            if (seen[seen_place(k->entries[i])] >= job->least)
+                add_entry(job, &t->table, k->entries[i]);
     }
     return VALENCE_OK;
 }
@@ -373,9 +394,10 @@ vl_status vl_counts_close_part(vl_counts *c, int part, float min_count)
 static void add_part_job(void *argument, int64_t index, int thread)
 {
     counting *job = argument;
-    vl_count_part *p = &job->counts->part[index], *table = &job->threads[thread].table;
-    vl_status status = add_part(job, job->close ? table : p, index);
-    if (status == VALENCE_OK && job->close) status = close_part(job->counts, p, table, job->min_count);
+    thread_state *t = &job->threads[thread];
+    vl_count_part *p = &job->counts->part[index];
+    vl_status status = job->close ? add_frequent(job, t, index) : add_part(job, p, index);
+    if (status == VALENCE_OK && job->close) status = close_part(job->counts, p, &t->table, job->min_count);
     job->part_status[index] = status;
 }
 
@@ -394,6 +416,16 @@ static int64_t round_length(const counting *job, int64_t first, int64_t blocks)
     return n;
 }
 
+/* How many entries an n-gram must have at least to weigh min_count. */
+static uint8_t least_entries(const counting *job)
+{
+    float heaviest = 1e-6f;
+    for (int32_t g = 0; g < job->corpus->group_count; g++)
+        if (job->corpus->groups[g].weight > heaviest) heaviest = job->corpus->groups[g].weight;
+    double least = ceil((double)job->min_count / heaviest * (1 - 1e-5)); /* sums are rounded */
+    return (uint8_t)(least < UINT8_MAX ? least : UINT8_MAX);
+}
+
 static vl_status count_rounds(counting *job, vl_workers *workers)
 {
     int64_t blocks = (job->corpus->count + BLOCK_TEXTS - 1) / BLOCK_TEXTS;
@@ -404,6 +436,7 @@ static vl_status count_rounds(counting *job, vl_workers *workers)
         vl_workers_run(workers, fill_block_job, job, job->blocks_now);
         for (int64_t b = 0; b < job->blocks_now; b++) VL_TRY(job->block_status[b]);
         vl_workers_run(workers, add_part_job, job, VL_COUNT_PARTS);
+        job->counts->closed = job->close;
         for (int p = 0; p < VL_COUNT_PARTS; p++) VL_TRY(job->part_status[p]);
         for (int t = 0; t < vl_workers_threads(workers); t++) slabs_reset(&job->threads[t]);
     }
@@ -422,6 +455,8 @@ static vl_status threads_open(counting *job, int threads, valence_error *error)
         return vl_fail_memory(error, (size_t)threads * sizeof *job->threads, "counting");
     for (int t = 0; t < threads; t++) {
         job->threads[t].presence = !job->f->counts;
+        job->threads[t].seen = vl_alloc(VL_MEM_TRAINING, SEEN);
+        if (!job->threads[t].seen) return vl_fail_memory(error, SEEN, "counting");
         vl_buffer_init(&job->threads[t].flat, VL_MEM_TRAINING, (size_t)1 << 40);
         VL_TRY(vl_feature_scratch_open(&job->threads[t].scratch, job->f, error));
     }
@@ -435,8 +470,8 @@ static void threads_close(counting *job, int threads)
         vl_buffer_release(&job->threads[t].flat);
         slabs_release(&job->threads[t]);
         vl_free(job->threads[t].table.entries);
+        vl_free(job->threads[t].seen);
         vl_free(job->threads[t].set.keys);
-        vl_free(job->threads[t].set.stamps);
     }
     vl_free(job->threads);
     vl_free(job->blocks);
@@ -447,10 +482,12 @@ vl_status vl_counts_add_corpus(vl_counts *c, const vl_corpus *corpus, const vl_f
                                uint32_t held_out_below, float min_count, vl_workers *workers,
                                valence_error *error)
 {
+    if (c->closed) return vl_fail(error, VALENCE_ARGUMENT, "these counts are closed");
     counting *job = vl_alloc_zero(VL_MEM_TRAINING, sizeof *job);
     if (!job) return vl_fail_memory(error, sizeof *job, "counting");
     *job = (counting){.counts = c, .corpus = corpus, .f = f, .held_out_below = held_out_below,
                       .min_count = vl_counts_total(c) == 0 ? min_count : 0};
+    job->least = least_entries(job);
     int threads = vl_workers_threads(workers);
     vl_status status = threads_open(job, threads, error);
     if (status == VALENCE_OK) {

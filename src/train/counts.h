@@ -34,6 +34,7 @@ typedef struct vl_counts {
     int32_t classes; /* K, or 1 */
     int32_t columns; /* 2 * classes: learnt from, then held out */
     size_t stride;   /* bytes of an entry */
+    bool closed;     /* by add_corpus: parts are lists, nothing can be added any more */
     vl_count_part part[VL_COUNT_PARTS];
 } vl_counts;
 
@@ -43,7 +44,7 @@ void vl_counts_release(vl_counts *c);
 
 /* Adds the corpus' texts under the features' pipeline (passes, words, max_n, counts or presence).
  * Each text adds its example weight; texts whose `order` is below held_out_below are held out.
- * min_count > 0: nothing is to be added later, so n-grams found less often may be forgotten, which
+ * VALENCE_ARGUMENT once closed. min_count > 0: nothing is to be added later, so n-grams found less often may be forgotten, which
  * takes half the time. */
 vl_status vl_counts_add_corpus(vl_counts *c, const vl_corpus *corpus, const vl_features *f,
                                uint32_t held_out_below, float min_count, vl_workers *workers,

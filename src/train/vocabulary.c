@@ -227,6 +227,12 @@ static vl_status fill_borders(choosing *job)
     return VALENCE_OK;
 }
 
+static uint32_t buckets_for(int64_t ngrams)
+{
+    double buckets = ceil((double)ngrams * SLOTS_PER_NGRAM / VL_BUCKET);
+    return buckets < 1 ? 1 : (uint32_t)buckets;
+}
+
 static vl_status vocabulary_init(vl_vocabulary *v, uint32_t buckets, int32_t columns)
 {
     memset(v, 0, sizeof *v);

@@ -1,6 +1,6 @@
 /* test_counts.c: against a sorted list of everything; presence and occurrences, weights, held-out
  * columns, shards, closing early, any number of threads, no memory. */
-#include "train_fixture.h"
+#include "made_corpus.h"
 
 #include "base/mem.h"
 #include "train/counts.h"

@@ -1,7 +1,7 @@
 /* test_logistic.c: value and gradient of the objective against a plain version and its numerical
  * differences, the solution, threads. The gradient is seen through the solver: with no iteration it
  * reports value and norm, the first step goes straight down the gradient. */
-#include "train_fixture.h"
+#include "made_corpus.h"
 
 #include <math.h>
 

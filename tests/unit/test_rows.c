@@ -1,6 +1,6 @@
 /* test_rows.c: rows are what features.h gives for each text; the transpose holds the same entries by
  * column, rows ascending; any number of threads. */
-#include "train_fixture.h"
+#include "made_corpus.h"
 
 #include "base/mem.h"
 #include "train/rows.h"

@@ -1,6 +1,6 @@
 /* test_vocabulary.c: capacity, least counts, the strongest are kept, held-out columns, and the same
  * table for any number of threads and for counts that were closed early. */
-#include "train_fixture.h"
+#include "made_corpus.h"
 
 #include <math.h>
 
