@@ -1,6 +1,7 @@
 /* buffer.c: a bounded, growing byte buffer. Doubles, so that n appends cost O(n). */
 #include "base/buffer.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,7 @@ void vl_buffer_reset(vl_buffer *b)
 
 vl_status vl_buffer_reserve(vl_buffer *b, size_t more)
 {
+    assert(b->len <= b->capacity && b->capacity <= b->max);
     if (more > b->max - b->len) return VALENCE_LIMIT;
     size_t need = b->len + more;
     if (need == SIZE_MAX) return VALENCE_NO_MEMORY;

@@ -4,6 +4,7 @@
  * megabytes once, and page faults of 4 KiB were half of its time. */
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +112,7 @@ void vl_free(void *block)
 {
     if (!block) return;
     header *h = header_of(block);
+    assert(h->category < VL_MEM_CATEGORIES); /* else not one of ours, or overwritten */
     account_change(h->category, -(int64_t)h->size);
     if (h->mapped) munmap(h, h->mapped);
     else free(h);

@@ -2,6 +2,7 @@
  * atomic counter during a loop. */
 #include "base/workers.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -59,14 +60,17 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
-/* Starts one thread with all signals blocked: signals belong to the application's threads. */
+/* Starts one thread with signals blocked: they belong to the application's threads. Not those that a
+ * thread brings upon itself: a blocked SIGBUS would end the process (mapped_file.c handles it). */
 static vl_status start_thread(vl_workers *w)
 {
     seat *s = vl_alloc(VL_MEM_IO, sizeof *s);
     if (!s) return VALENCE_NO_MEMORY;
     *s = (seat){w, w->started + 1};
+    static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP};
     sigset_t all, old;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(&all, own[i]);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int failed = pthread_create(&w->handles[w->started], NULL, worker_main, s);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -121,6 +125,7 @@ int vl_workers_threads(const vl_workers *w)
 
 void vl_workers_run(vl_workers *w, vl_work_fn fn, void *argument, int64_t count)
 {
+    assert(count >= 0);
     if (!w || w->threads == 1 || count <= 1) {
         for (int64_t i = 0; i < count; i++) fn(argument, i, 0);
         return;

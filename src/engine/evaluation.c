@@ -1,6 +1,7 @@
 /* evaluation.c: counts, then ratios. */
 #include "engine/evaluation.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ static vl_status keep(vl_evaluation *e, const float *probabilities, int32_t labe
 
 vl_status vl_evaluation_add(vl_evaluation *e, const float *probabilities, int32_t label)
 {
+    assert(label >= 0 && label < e->K);
     int32_t best = best_of(probabilities, e->K);
     double p = probabilities[label];
     e->examples++;

@@ -1,4 +1,5 @@
 /* predict.c: one text through pipeline, model and decision. */
+#include <assert.h>
 #include <string.h>
 
 #include "engine/engine_model.h"
@@ -64,6 +65,7 @@ valence_status valence_context_predict(valence_context *c, const char *text, siz
     if (status != VALENCE_OK) return vl_fail(error, status, "out of memory for a text of %zu bytes", len);
     VL_TRY(m->model->class->forward(m->model, &batch, NULL, c->logits));
     vl_softmax(c->probabilities, c->logits, 1, m->model->K, m->temperature);
+    assert(batch.B == 1 && m->temperature > 0);
     int best = best_of(c->probabilities, m->model->K);
     *prediction = (valence_prediction){.label = decide(m, c->probabilities, best),
                                        .label_index = best,

@@ -1,6 +1,8 @@
 /* gather_sum.c: one loop per frequent width, so that sums stay in registers. */
 #include "kernels/gather_sum.h"
 
+#include <assert.h>
+
 static void sum_one(int32_t *sum, const int8_t *w, int64_t stride, const int32_t *ids, int32_t count)
 {
     int32_t a = 0, b = 0, i = 0;
@@ -30,6 +32,7 @@ static void sum_three(int32_t *sum, const int8_t *w, int64_t stride, const int32
 void vl_gather_sum_i8(int32_t *sum, const int8_t *w, int64_t stride, const int32_t *ids,
                       int32_t count, int32_t width)
 {
+    assert(width >= 1 && width <= VL_GATHER_COLUMNS);
     if (width == 1) {
         sum_one(sum, w, stride, ids, count);
         return;

@@ -1,6 +1,7 @@
 /* softmax.c: the plain version; rows are a few classes long, so there is no other. */
 #include "kernels/softmax.h"
 
+#include <assert.h>
 #include <math.h>
 
 static void softmax_row(float *dst, const float *src, int32_t N, float temperature)
@@ -16,5 +17,6 @@ static void softmax_row(float *dst, const float *src, int32_t N, float temperatu
 
 void vl_softmax(float *dst, const float *src, int32_t R, int32_t N, float temperature)
 {
+    assert(N > 0 && temperature > 0);
     for (int64_t r = 0; r < R; r++) softmax_row(dst + r * N, src + r * N, N, temperature);
 }

@@ -2,6 +2,7 @@
  * machine; float weights are added in the order of the ids. */
 #include "models/linear.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -79,6 +80,7 @@ static void sum_weights(const vl_linear *m, float *sum, const int32_t *ids, cons
 static void score_text(const vl_linear *m, float *logits, const int32_t *ids, const float *x,
                        int32_t count)
 {
+    assert(count >= 0 && m->C <= m->head.K);
     sum_weights(m, logits, ids, x, count);
     float norm = vl_linear_norm_of(m, ids, x, count);
     if (m->head.K == 2) {

@@ -2,6 +2,7 @@
  * through here, so they cannot disagree about what a text contains. */
 #include "text/features.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -157,6 +158,7 @@ static void collect_counts(collector *c, int n)
 static vl_status collect(void *user, const uint64_t *ngrams, int count)
 {
     collector *c = user;
+    assert(count <= BLOCK_NGRAMS - 16);
     int n = vl_ngram_lookup(c->s->hits, &c->f->table, ngrams, count);
     if (c->f->counts) collect_counts(c, n);
     else collect_presence(c, n);

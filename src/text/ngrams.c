@@ -3,6 +3,7 @@
  * part of the model format. */
 #include "text/ngrams.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/cpu.h"
@@ -63,6 +64,7 @@ static int append_crossing(uint64_t *out, const vl_word_block *b, const vl_ngram
 
 int vl_ngrams_of_block(uint64_t *out, const vl_word_block *b, int max_n, vl_ngram_window *window)
 {
+    assert(max_n >= 1 && max_n <= VL_NGRAM_MAX);
     int k = append_n(out, b->hash, b->count, 1);
     for (int n = 2; n <= max_n; n++) {
         k += append_crossing(out + k, b, window, n);

@@ -1,6 +1,7 @@
 /* words.c: cuts a text into blocks, runs the kernels and hashes the words they found. */
 #include "text/words.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/cpu.h"
@@ -118,12 +119,15 @@ size_t vl_words_next(vl_word_block *b, vl_span text, unsigned flags)
         len = vl_words_plain(b->plain, text.ptr, (int)used);
         source = b->plain;
     }
+    assert(len <= VL_WORDS_BLOCK);
     int rows = (len + 63) / 64;
     classify_of[isa](b, source, len);
     resolve_apostrophes(b, rows);
     mark_edges(b, rows, flags);
     b->count = positions_of[isa](b->begin, b->word, rows);
-    positions_of[isa](b->end, b->mark, rows);
+    int ends = positions_of[isa](b->end, b->mark, rows);
+    assert(ends == b->count); /* every word that begins ends in its block */
+    (void)ends;
     for (int i = 0; i < b->count; i++) b->end[i]++;
     hash_words(b);
     return used;

@@ -186,6 +186,7 @@ static vl_status choose_sample(training *t)
     const vl_corpus *c = t->corpus;
     int64_t wanted = t->o.holdout, held_out = 0;
     if (wanted < 0) wanted = t->examples / 10 < HOLDOUT_MAX ? t->examples / 10 : HOLDOUT_MAX;
+    if (wanted > t->examples / 2) wanted = t->examples / 2; /* something must be left to learn from */
     if (t->dev || wanted < HOLDOUT_LEAST) return VALENCE_OK;
     if (!t->o.logistic) t->held_out_below = VL_HELD_OUT_BELOW;
     for (int64_t i = 0; i < c->count && !t->o.logistic; i++)

@@ -3,6 +3,7 @@
  * left out, which for convex functions happens only in rounding. */
 #include "train/lbfgs.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -172,6 +173,7 @@ vl_status vl_lbfgs_minimise(float *x, int64_t n, vl_objective_fn *objective,
                             vl_workers *workers, vl_lbfgs_result *result, valence_error *error)
 {
     minimiser m;
+    assert(n > 0);
     *result = (vl_lbfgs_result){0};
     vl_status status = minimiser_init(&m, n, workers);
     if (status == VALENCE_OK) status = iterate(&m, x, objective, told, user, options, result);

@@ -3,6 +3,7 @@
  * of threads gives the same bits. */
 #include "train/logistic.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -193,6 +194,7 @@ vl_status vl_logistic_fit(float *w, const vl_logistic_problem *p, vl_workers *wo
                           void (*progress)(void *user, int iteration, double value), void *user,
                           vl_lbfgs_result *result, valence_error *error)
 {
+    assert(p->K >= 2 && p->rows->column_begin); /* transposed */
     fitting f = {.p = p, .workers = workers, .C = vl_logistic_columns(p->K),
                  .slots = p->rows->slots, .progress = progress, .user = user};
     f.row_blocks = (p->rows->n + BLOCK_ROWS - 1) / BLOCK_ROWS;

@@ -1,6 +1,7 @@
 /* rows.c: feature extraction of a whole corpus, block by block in parallel, and its transpose. */
 #include "train/rows.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { BLOCK_ROWS = 256, TRANSPOSE_PARTS = 4 };
@@ -52,6 +53,7 @@ static void copy_job(void *argument, int64_t index, int thread)
     building *job = argument;
     row_block *b = &job->blocks[index];
     int64_t at = job->rows->offsets[index * BLOCK_ROWS];
+    assert(!job->rows->x || b->x.len == b->ids.len); /* a weight for each id */
     if (b->ids.len) memcpy(job->rows->ids + at, b->ids.data, b->ids.len);
     if (b->x.len) memcpy(job->rows->x + at, b->x.data, b->x.len);
     vl_buffer_release(&b->ids);

@@ -126,12 +126,14 @@ static void collect_job(void *argument, int64_t index, int thread)
     }
 }
 
-/* Stronger ones first; the number decides between equals. */
+/* Stronger ones first; between equals the number decides, lower half first: the upper half says the
+ * bucket, and the first of many equals shall not all be of a few buckets. */
 static int by_score(const void *a, const void *b)
 {
     const candidate *x = a, *y = b;
     if (x->score != y->score) return x->score > y->score ? -1 : 1;
-    return x->number < y->number ? -1 : x->number > y->number;
+    uint64_t i = x->number << 32 | x->number >> 32, j = y->number << 32 | y->number >> 32;
+    return i < j ? -1 : i > j;
 }
 
 typedef bool wanted_fn(const choosing *job, const candidate *c, uint32_t bin);
