@@ -157,8 +157,11 @@ MARKS = re.compile(r"([.!?,'/()\":;])")
 
 
 def write_fasttext(path, source, labels):
+    rows = read_rows(source)[1]
+    if labels:  # fastText takes lines in the order of the file; sorted by label it learns badly
+        random.Random(1).shuffle(rows)
     with open(path, "w", encoding="utf-8") as out:
-        for row in read_rows(source)[1]:
+        for row in rows:
             text = " ".join(MARKS.sub(r" \1 ", row[1].lower().replace("<br />", " ")).split())
             out.write((f"__label__{row[0]} " if labels else "") + text + "\n")
 

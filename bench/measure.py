@@ -12,10 +12,11 @@ Command = collections.namedtuple("Command", "argv repeats env report", defaults=
 
 
 class Runs:
-    """What one contender did: one number a round (the median of its repeats in that round)."""
+    """What one contender did: one number a round (the median of its repeats in that round), of wall and
+    of processor seconds (all its processes)."""
 
     def __init__(self):
-        self.rounds, self.rss, self.reports = [], 0.0, []
+        self.rounds, self.cpu, self.rss, self.reports = [], [], 0.0, []
 
     @property
     def seconds(self):
@@ -69,6 +70,7 @@ class Lab:
                 self.progress(f"{name}, round {i + 1} of {rounds}")
                 done = self.launch(command)
                 runs[name].rounds.append(statistics.median(r["wall"] for r in done))
+                runs[name].cpu.append(statistics.median(r["user"] + r["system"] for r in done))
                 runs[name].rss = max([runs[name].rss] + [r["rss_kib"] * 1024 / 1e6 for r in done])
                 if command.report:
                     runs[name].reports.append(json.load(open(command.report)))
@@ -91,7 +93,14 @@ class Lab:
 
     def ratio(self, name, ours, theirs):
         """How many times as long they take as we, round by round."""
-        per_round = [b / a for a, b in zip(ours.rounds, theirs.rounds)]
+        return self._ratio(name, ours.rounds, theirs.rounds)
+
+    def cpu_ratio(self, name, ours, theirs):
+        """The same of processor time, which a busy machine disturbs less."""
+        return self._ratio(name, ours.cpu, theirs.cpu)
+
+    def _ratio(self, name, ours, theirs):
+        per_round = [b / a for a, b in zip(ours, theirs)]
         return self.figure(name, statistics.median(per_round), "x", gate="speed")
 
     def note(self, text):

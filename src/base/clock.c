@@ -33,7 +33,8 @@ int64_t vl_peak_rss_bytes(void)
     while (f && fgets(line, sizeof line, f))
         if (sscanf(line, "VmHWM: %lld kB", &kilobytes) == 1) break;
     if (f) fclose(f);
-    if (kilobytes > 0) return kilobytes * 1024;
+    int64_t now = vl_rss_bytes(); /* the kernel keeps the mark a little behind */
+    if (kilobytes > 0) return kilobytes * 1024 > now ? kilobytes * 1024 : now;
     struct rusage usage;
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
 }

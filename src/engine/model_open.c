@@ -59,7 +59,7 @@ static vl_status find_model(char *path, const char *name, valence_error *error)
 {
     const char *folder = getenv("VALENCE_MODELS");
     path[0] = '\0';
-    if (!is_name(name) || (exists(name) && strchr(name, '/'))) {
+    if (*name && (!is_name(name) || (exists(name) && strchr(name, '/')))) {
         snprintf(path, PATH_MAX_BYTES, "%s", name);
         return VALENCE_OK;
     }

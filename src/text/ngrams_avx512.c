@@ -16,7 +16,7 @@ static inline void chain_all(uint64_t *out, const uint64_t *words, int count, in
 {
     const __m512i factor = _mm512_set1_epi64((long long)vl_ngram_factors[n - 1]);
     for (int i = 0; i < count; i += 8) {
-        __mmask8 valid = count - i >= 8 ? 0xFF : (__mmask8)((1u << (count - i)) - 1);
+        __mmask8 valid = (__mmask8)(count - i >= 8 ? 0xFFu : (1u << (count - i)) - 1);
         __m512i s = chain_8(words + i, n, valid);
         _mm512_mask_storeu_epi64(out + i, valid, _mm512_mullo_epi64(s, factor));
     }

@@ -13,7 +13,7 @@ enum {
     BLOCK_TEXTS = 64, /* a block's entries, twice, fit the second-level cache */
     ROUND_BYTES = 128 << 20, /* of text counted at once: its entries take five times that */
     SLAB_BYTES = 32 << 20,
-    SEEN = 1 << 15,
+    SEEN = 1 << 14, /* a quarter of the first-level cache */
     GROUP_BITS = 17,
     LEAST_CAPACITY = 256
 };

@@ -225,7 +225,7 @@ static void test_many_labels(void **state)
     const char *paths[2];
     for (int half = 0; half < 2; half++) {
         fixture_text t = fixture_begin("label\ttext\n");
-        char label[8], name[16];
+        char label[16], name[32];
         for (int k = half * 20; k < half * 20 + 20; k++) {
             snprintf(label, sizeof label, "%d", k);
             for (int i = 0; i < 4; i++) fixture_row(&t, label, k, 0, (uint64_t)(k * 4 + i));
@@ -238,7 +238,7 @@ static void test_many_labels(void **state)
     expect_refused(paths, 2, VALENCE_LIMIT, "40 labels");
     fixture_text t = fixture_begin("label\ttext\n");
     for (int k = 0; k < 33; k++) {
-        char label[8];
+        char label[16];
         snprintf(label, sizeof label, "%d", k);
         fixture_row(&t, label, k, 0, (uint64_t)k);
     }

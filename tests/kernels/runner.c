@@ -1,0 +1,35 @@
+/* runner.c: proves the kernels of every instruction set against the scalar ones and times those that
+ * pass. One argument: only kernels whose name contains it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cpu.h"
+
+int check_csv_scan(void);
+int check_clean(void);
+int check_words(void);
+int check_ngram_lookup(void);
+
+static const struct {
+    const char *name;
+    int (*check)(void);
+} checks[] = {
+    {"csv_scan", check_csv_scan},
+    {"clean", check_clean},
+    {"words", check_words},
+    {"ngram_lookup", check_ngram_lookup},
+};
+
+int main(int argc, char **argv)
+{
+    int failed = 0, run = 0;
+    printf("# machine: %s; in use: %s\n", vl_isa_name(vl_isa_detected()), vl_isa_name(vl_isa_active()));
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        if (argc > 1 && !strstr(checks[i].name, argv[1])) continue;
+        failed += checks[i].check();
+        run++;
+    }
+    if (run) return failed > 0;
+    fprintf(stderr, "no kernel's name contains '%s'\n", argv[1]);
+    return 2;
+}
