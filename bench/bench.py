@@ -139,7 +139,7 @@ def show_changes(b, baseline):
     worse = [r for r in rows if r["verdict"] == "WORSE"]
     moved = [r for r in rows if r["verdict"] != "same"]
     b.printer.table(f"against {BASELINE} ({baseline['machine'].get('commit')}, {baseline['date']})",
-                    ["figure", "baseline", "now", "change", "allowed", ""],
+                    ["figure", "baseline", "now", "change", "may be worse by", ""],
                     [[r["figure"], report.shown(r["baseline"]), report.shown(r["now"]), report.change_text(r),
                       f"{r['tolerance']:.0%}" if r["kind"] == "relative" else f"{r['tolerance']:g}", r["verdict"]]
                      for r in moved])

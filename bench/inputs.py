@@ -5,6 +5,7 @@ Test portions are not there and not wanted: every accuracy here is measured on a
 data that was held back, and says so."""
 import csv, hashlib, json, os, random, re, shutil, subprocess
 
+HERE, MAKERS = os.path.dirname(os.path.abspath(__file__)), ("inputs.py", "peers.py")
 FOLDS = 5
 FILM_BLOCK = 500  # IMDb ids are in the order of films: whole blocks go to one side
 THREE = {"negative", "neutral", "positive"}
@@ -21,7 +22,7 @@ class Inputs:
         """Files made from another source or by another version of this file are thrown away."""
         source = os.path.join(self.data, "imdb", "train.tsv.zst")
         facts = [self.real, os.path.getsize(source) if self.real else 0,
-                 hashlib.sha1(open(__file__, "rb").read()).hexdigest()]
+                 [hashlib.sha1(open(os.path.join(HERE, f), "rb").read()).hexdigest() for f in MAKERS]]
         stamp = os.path.join(self.folder, "stamp.json")
         try:
             if json.load(open(stamp)) == facts:
@@ -39,6 +40,10 @@ class Inputs:
             write(path + ".part")
             os.rename(path + ".part", path)
         return path
+
+    def kept(self, name):
+        """Where something that was made from these inputs lies; it goes when they go."""
+        return os.path.abspath(os.path.join(self.folder, name))
 
     # ---- One file of long reviews, in every form ---------------------------------------------------
 

@@ -14,10 +14,11 @@ def peer_data(b, name, labels):
 
 def peer_model(b, name):
     """Trained once and kept: needed by score, latency and startup."""
-    path = b.path(f"peer_{name}.model")
+    path = b.inputs.kept(f"peer_{name}.model")
     if not os.path.exists(path):
         b.lab.progress(f"training {name}")
-        b.lab.output(b.peer("train", name, peer_data(b, name, True), path))
+        b.lab.output(b.peer("train", name, peer_data(b, name, True), path + ".part"))
+        os.rename(path + ".part", path)
     return path
 
 
@@ -41,7 +42,7 @@ def train(b):
         commands[f"{short} 1 thread"] = Command(argv, repeats=3)
     peers = ("sklearn-nb", "sklearn-lr", "fasttext") if b.peers else ()
     for name in peers:
-        commands[name] = peer_command(b, "train", name, peer_data(b, name, True), b.path(f"peer_{name}.model"))
+        commands[name] = peer_command(b, "train", name, peer_data(b, name, True), b.path(f"trained_{name}.model"))
     if b.peers and shutil.which("liblinear-train"):
         commands["liblinear"] = liblinear(b)
     elif b.peers:
@@ -51,10 +52,11 @@ def train(b):
 
 
 def liblinear(b):
-    path = b.path("imdb.libsvm")
+    path = b.inputs.kept("imdb.libsvm")
     if not os.path.exists(path):
         b.lab.progress("tf-idf for LIBLINEAR")
-        b.lab.output(b.peer("libsvm", b.inputs.imdb(), path))
+        b.lab.output(b.peer("libsvm", b.inputs.imdb(), path + ".part"))
+        os.rename(path + ".part", path)
     return Command(["liblinear-train", "-q", "-s", "0", path, b.path("liblinear.model")])
 
 
@@ -260,6 +262,6 @@ def kernels(b):
         for isa, value in best.items():
             b.lab.figure(f"kernels.{name}.{isa}", value, unit)
             if isa != "scalar" and best.get("scalar"):
-                b.lab.figure(f"kernels.{name}.{isa}_over_scalar", value / best["scalar"], "x", gate="speed")
+                b.lab.figure(f"kernels.{name}.{isa}_over_scalar", value / best["scalar"], "x", gate="kernel")
         rows.append([name, unit] + [f"{best[i]:g}" if i in best else "-" for i in reversed(ISAS)])
     b.table("kernels (the best of the runs)", ["kernel", "unit"] + list(reversed(ISAS)), rows)

@@ -16,7 +16,7 @@ typedef struct made_corpus {
 
 static inline const char *const *made_labels(void)
 {
-    static char text[64][8];
+    static char text[64][16];
     static const char *names[64];
     for (int k = 0; k < 64; k++) {
         snprintf(text[k], sizeof text[k], "c%02d", k);

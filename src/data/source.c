@@ -2,7 +2,6 @@
  * handing out of chunks. How chunks are cut is chunks.c, how they are read the *_reader.c files. */
 #include "data/source.h"
 
-#include <unistd.h>
 
 #include "base/json.h"
 #include "data/detect.h"
@@ -11,7 +10,11 @@
 enum {
     CHUNK_BYTES = 256 << 10,
     PEEK_BYTES = 64 << 10,     /* looked at to tell the format */
-    MAX_HEADER_BYTES = 4 << 20 /* longest first record of a stream */
+    MAX_HEADER_BYTES = 4 << 20, /* longest first record of a stream */
+    /* Given back on both sides of a chunk: Linux maps that much around a page it is asked for, and so
+     * the neighbour's pages again, which nobody would give back a second time. Whoever still reads
+     * them gets them back. */
+    AROUND_BYTES = 64 << 10
 };
 static const size_t default_max_record = (size_t)1 << 30, largest_max_record = (size_t)1 << 40,
                     largest_chunk = (size_t)1 << 32;
@@ -275,10 +278,9 @@ vl_status vl_source_next(vl_source *s, vl_chunk *chunk, bool *more, valence_erro
 void vl_source_return(vl_source *s, vl_chunk *chunk)
 {
     if (s->folder || !s->input.mapped || chunk->bytes.len == 0) return;
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t from = (size_t)(chunk->bytes.ptr - s->input.map.data), to = from + chunk->bytes.len;
-    /* The page shared with the chunk before goes too: whoever still reads it gets it back. */
-    from = from > page ? from - (page - 1) : 0;
+    from = from > AROUND_BYTES ? from - AROUND_BYTES : 0;
+    to = to + AROUND_BYTES < s->input.map.size ? to + AROUND_BYTES : s->input.map.size;
     vl_mapped_file_give_back(&s->input.map, from, to);
     chunk->bytes = (vl_span){"", 0};
 }

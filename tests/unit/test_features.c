@@ -27,13 +27,16 @@ static vl_feature_scratch *open_scratch(const vl_features *f)
 
 typedef struct ngram_list {
     uint64_t *numbers;
-    size_t count;
+    size_t count, room;
 } ngram_list;
 
 static vl_status keep(void *user, const uint64_t *ngrams, int count)
 {
     ngram_list *l = user;
-    l->numbers = realloc(l->numbers, (l->count + (size_t)count + 1) * sizeof *l->numbers);
+    if (l->count + (size_t)count >= l->room) {
+        l->room = 2 * (l->count + (size_t)count + 1);
+        l->numbers = realloc(l->numbers, l->room * sizeof *l->numbers);
+    }
     memcpy(l->numbers + l->count, ngrams, (size_t)count * sizeof *ngrams);
     l->count += (size_t)count;
     return VALENCE_OK;

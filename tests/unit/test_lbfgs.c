@@ -35,6 +35,7 @@ static void test_quadratic(void **state)
         if (quadratic_n == 1) x[0] = 5;
         assert_int_equal(vl_lbfgs_minimise(x, quadratic_n, quadratic, NULL, NULL, &options, NULL, &r, NULL), VALENCE_OK);
         assert_true(r.converged && r.iterations > 0 && r.evaluations > r.iterations);
+        if (quadratic_n == 1000) print_message("# %d iterations\n", r.iterations);
         float *g = calloc((size_t)quadratic_n, sizeof *g); /* value and norm are those of x */
         float *zero = calloc((size_t)quadratic_n, sizeof *g);
         double norm = 0;

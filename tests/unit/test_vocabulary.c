@@ -134,7 +134,7 @@ static void test_strongest(void **state)
     assert_true(stronger - v.used < 40); /* no place in the bucket */
     for (int k = 0; k < 2; k++)
         for (int w = 0; w < 10; w++) { /* the words that tell the class are all there */
-            char word[16];
+            char word[32];
             vl_word_block *block = malloc(sizeof *block);
             vl_words_next(block, (vl_span){word, (size_t)sprintf(word, "k%dw%d", k, w)}, 0);
             vl_ngram_table table = vl_vocabulary_table(&v);
