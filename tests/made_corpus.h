@@ -1,5 +1,5 @@
-/* made_corpus.h: small made-up corpora in memory, without files, for the tests of src/train. Texts are
- * random words, some of which tell the class. Corpora in files: train_fixture.h. */
+/* made_corpus.h: small made-up corpora in memory, without files, for the tests of src/train. Texts
+ * are random words, some of which tell the class. Corpora in files: train_fixture.h. */
 #ifndef MADE_CORPUS_H
 #define MADE_CORPUS_H
 
@@ -25,8 +25,8 @@ static inline const char *const *made_labels(void)
     return names;
 }
 
-/* 8 to 31 words: one in four is one of ten that only class `said` has, the rest come from 400 common
- * ones, rarer and rarer. Returns the text's end. */
+/* 8 to 31 words: one in four is one of ten that only class `said` has, the rest come from 400
+ * common ones, rarer and rarer. Returns the text's end. */
 static inline char *made_text(char *p, int said, uint64_t seed)
 {
     int words = 8 + (int)(vl_random_at(seed, 1) % 24);
@@ -38,8 +38,8 @@ static inline char *made_text(char *p, int said, uint64_t seed)
     return p;
 }
 
-/* n texts of K classes; one text in twenty has another class' words. Odd texts belong to a second data
- * set whose weight is `weight`. */
+/* n texts of K classes; one text in twenty has another class' words. Odd texts belong to a second
+ * data set whose weight is `weight`. */
 static inline made_corpus made_corpus_of(int n, int K, float weight, uint64_t seed)
 {
     made_corpus m = {0};

@@ -30,7 +30,8 @@ static inline vl_store *made_model_store(made_model kind)
     o.vocabulary.min_count = 2;
     o.dtype = kind.dtype;
     assert_int_equal(vl_store_open(&s, NULL), VALENCE_OK);
-    if (vl_classic_train(s, &report, &m.c, NULL, &o, NULL, &error) != VALENCE_OK) fail_msg("%s", error.message);
+    if (vl_classic_train(s, &report, &m.c, NULL, &o, NULL, &error) != VALENCE_OK)
+        fail_msg("%s", error.message);
     assert_int_equal(vl_card_write(s, &report, &m.c, NULL, 0, "test", NULL), VALENCE_OK);
     made_release(&m);
     return s;

@@ -2,19 +2,18 @@
  * handing out of chunks. How chunks are cut is chunks.c, how they are read the *_reader.c files. */
 #include "data/source.h"
 
-
 #include "base/json.h"
 #include "data/detect.h"
 #include "data/source_state.h"
 
 enum {
     CHUNK_BYTES = 256 << 10,
-    PEEK_BYTES = 64 << 10,     /* looked at to tell the format */
+    PEEK_BYTES = 64 << 10,      /* looked at to tell the format */
     MAX_HEADER_BYTES = 4 << 20, /* longest first record of a stream */
-    /* Given back on both sides of a chunk: Linux maps that much around a page it is asked for, and so
-     * the neighbour's pages again, which nobody would give back a second time. Whoever still reads
-     * them gets them back. */
-    AROUND_BYTES = 64 << 10
+    /* Given back on both sides of a chunk. Linux maps more than the page it is asked for (64 KiB; from
+     * 6.18 on the whole folio, up to 2 MiB), and so pages of neighbours again that nobody would give
+     * back a second time. Whoever still reads them gets them back. */
+    AROUND_BYTES = 2 << 20
 };
 static const size_t default_max_record = (size_t)1 << 30, largest_max_record = (size_t)1 << 40,
                     largest_chunk = (size_t)1 << 32;

@@ -37,9 +37,4 @@ typedef vl_status vl_ngram_sink(void *user, const uint64_t *ngrams, int count);
 vl_status vl_features_stream(const vl_features *f, vl_feature_scratch *s, vl_span text,
                              vl_ngram_sink *sink, void *user, uint64_t *words);
 
-/* The name of the n-gram in a text whose number is `ngram`, words joined by blanks, as they stand
- * after cleaning; *found false if there is none. For people, not for speed. */
-vl_status vl_features_spell(const vl_features *f, vl_feature_scratch *s, vl_span text,
-                            uint64_t ngram, vl_buffer *name, bool *found);
-
 #endif

@@ -37,6 +37,7 @@ static const char *ascii_twin(uint32_t c)
     case 0x96:
     case 0x97:
         return "-";
+    case 0xFFFD: return " "; /* stands for bytes that were no text */
     case 0x2026:
     case 0x85:
         return "...";

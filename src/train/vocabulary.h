@@ -53,7 +53,7 @@ static inline vl_ngram_table vl_vocabulary_table(const vl_vocabulary *v)
     return (vl_ngram_table){v->fingerprints, v->buckets};
 }
 
-/* max_k |log(p_k / p_others)|, p = (count + smoothing) / (texts + 2 smoothing). 0 for one column. */
+/* max_k |log(p_k / p_others)|, p = (count + smoothing) / (texts + 2 smoothing). Two classes or more. */
 float vl_ngram_strength(const float *counts, const double *class_texts, int32_t K, float smoothing);
 
 #endif

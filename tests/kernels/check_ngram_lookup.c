@@ -1,6 +1,6 @@
-/* check_ngram_lookup.c: the look-up of every instruction set against vl_ngram_find: all counts, tables
- * that end before an unreadable page, guard values behind the slots; then its speed in a table of the
- * size of a shipped model's. */
+/* check_ngram_lookup.c: the look-up of every instruction set against vl_ngram_find: all counts,
+ * tables that end before an unreadable page, guard values behind the slots; then its speed in a
+ * table of the size of a shipped model's. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,8 @@ static bool agrees(vl_ngram_lookup_fn *lookup, const vl_ngram_table *t, int coun
         if (slot >= 0) expected[n++] = slot;
     }
     memset(got, 0x5A, sizeof got);
-    bool good = lookup(got, t, start, count) == n && memcmp(got, expected, (size_t)n * sizeof *got) == 0;
+    bool good =
+        lookup(got, t, start, count) == n && memcmp(got, expected, (size_t)n * sizeof *got) == 0;
     for (int i = count + 16; i < MOST + 64; i++) good = good && got[i] == 0x5A5A5A5A;
     return good;
 }
@@ -52,14 +53,16 @@ static bool agrees(vl_ngram_lookup_fn *lookup, const vl_ngram_table *t, int coun
 static bool check(vl_ngram_lookup_fn *lookup)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), room = 20 * page;
-    char *memory = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *memory =
+        mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED || mprotect(memory + room, page, PROT_NONE) != 0) return false;
     bool good = true;
     for (int z = 0; good && z < SIZES; z++) {
         size_t bytes = sizes[z] * VL_BUCKET * sizeof(uint16_t);
         uint16_t *f = (uint16_t *)(void *)(memory + room - bytes);
         memset(f, 0, bytes);
-        for (uint64_t i = 0; i < sizes[z] * 6; i++) vl_ngram_insert(f, sizes[z], vl_random_at(0, i));
+        for (uint64_t i = 0; i < sizes[z] * 6; i++)
+            vl_ngram_insert(f, sizes[z], vl_random_at(0, i));
         vl_ngram_table t = {f, sizes[z]};
         for (int count = 0; good && count <= MOST; count += count < 70 ? 1 : 53) {
             good = agrees(lookup, &t, count, (uint64_t)(count + 1000 * z));
@@ -76,7 +79,8 @@ static double millions_per_second(vl_ngram_lookup_fn *lookup)
     uint64_t *ngrams = malloc(TIMED * sizeof *ngrams);
     int32_t *slots = malloc((TIMED + 16) * sizeof *slots);
     double best = 1e9;
-    for (uint64_t i = 0; i < TIMED_BUCKETS * 6; i++) vl_ngram_insert(f, TIMED_BUCKETS, vl_random_at(0, i));
+    for (uint64_t i = 0; i < TIMED_BUCKETS * 6; i++)
+        vl_ngram_insert(f, TIMED_BUCKETS, vl_random_at(0, i));
     vl_ngram_table t = {f, TIMED_BUCKETS};
     ask(ngrams, TIMED, TIMED_BUCKETS * 6, 1);
     for (int i = 0; i < 10; i++) {
@@ -97,7 +101,9 @@ int check_ngram_lookup(void)
     for (vl_isa isa = VL_ISA_SCALAR; isa <= vl_isa_detected(); isa++) {
         bool good = check(lookup_of[isa]);
         printf("%s %d - ngram lookup %s\n", good ? "ok" : "not ok", (int)isa + 1, vl_isa_name(isa));
-        if (good) printf("# ngram lookup %s: %.0f million n-grams/s\n", vl_isa_name(isa), millions_per_second(lookup_of[isa]));
+        if (good)
+            printf("# ngram lookup %s: %.0f million n-grams/s\n", vl_isa_name(isa),
+                   millions_per_second(lookup_of[isa]));
         failed += !good;
     }
     return failed;

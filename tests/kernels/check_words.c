@@ -1,6 +1,6 @@
-/* check_words.c: classification of bytes and positions of bits, of every instruction set, against the
- * scalar one: inputs that end before an unreadable page, guard bytes behind what may be written; then
- * the speed of words.h as a whole. */
+/* check_words.c: classification of bytes and positions of bits, of every instruction set, against
+ * the scalar one: inputs that end before an unreadable page, guard bytes behind what may be
+ * written; then the speed of words.h as a whole. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,8 @@ static vl_word_block expected, got;
 /* Any length up to a whole block, all bytes, any alignment; the text ends at `end`. */
 static bool classifies(vl_isa isa, char *end, uint64_t seed)
 {
-    int len = (int)(vl_random_at(seed, 0) % (seed % 4 ? 300 : VL_WORDS_BLOCK + 1)), padded = (len + 63) / 64 * 64;
+    int len = (int)(vl_random_at(seed, 0) % (seed % 4 ? 300 : VL_WORDS_BLOCK + 1)),
+        padded = (len + 63) / 64 * 64;
     if (seed == 0) len = padded = VL_WORDS_BLOCK;
     char *text = end - len;
     for (int i = 0; i < len; i++) {
@@ -37,10 +38,13 @@ static bool classifies(vl_isa isa, char *end, uint64_t seed)
     vl_words_classify_scalar(&expected, text, len);
     classify_of[isa](&got, text, len);
     size_t rows = (size_t)padded / 64 * sizeof(uint64_t);
-    bool good = memcmp(got.lower, expected.lower, (size_t)len) == 0 && memcmp(got.word, expected.word, rows) == 0 &&
-                memcmp(got.mark, expected.mark, rows) == 0 && memcmp(got.apostrophe, expected.apostrophe, rows) == 0;
+    bool good = memcmp(got.lower, expected.lower, (size_t)len) == 0 &&
+                memcmp(got.word, expected.word, rows) == 0 &&
+                memcmp(got.mark, expected.mark, rows) == 0 &&
+                memcmp(got.apostrophe, expected.apostrophe, rows) == 0;
     for (size_t i = (size_t)padded; i < sizeof got.lower; i++) good = good && got.lower[i] == 0x5A;
-    for (int i = padded / 64; i < VL_WORDS_ROWS; i++) good = good && got.word[i] == 0x5A5A5A5A5A5A5A5Au;
+    for (int i = padded / 64; i < VL_WORDS_ROWS; i++)
+        good = good && got.word[i] == 0x5A5A5A5A5A5A5A5Au;
     return good;
 }
 
@@ -50,7 +54,9 @@ static bool positions(vl_isa isa, uint64_t seed)
     int rows = (int)(vl_random_at(seed, 0) % (VL_WORDS_ROWS + 1));
     for (int r = 0; r < rows; r++) {
         bits[r] = vl_random_at(seed, (uint64_t)r + 1);
-        if (seed % 5 == 1) bits[r] &= vl_random_at(seed, (uint64_t)r + 100) & vl_random_at(seed, (uint64_t)r + 200);
+        if (seed % 5 == 1)
+            bits[r] &=
+                vl_random_at(seed, (uint64_t)r + 100) & vl_random_at(seed, (uint64_t)r + 200);
         if (seed % 5 == 2) bits[r] = seed % 2 ? ~(uint64_t)0 : 0;
     }
     memset(&got, 0x5A, sizeof got);
@@ -64,11 +70,13 @@ static bool positions(vl_isa isa, uint64_t seed)
 static bool equals_scalar(vl_isa isa)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), size = (VL_WORDS_BLOCK / page + 1) * page;
-    char *room = mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *room =
+        mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (room == MAP_FAILED || mprotect(room + size, page, PROT_NONE) != 0) return false;
     bool good = true;
     for (uint64_t seed = 0; good && seed < ROUNDS; seed++) {
-        good = classifies(isa, room + size - (seed % 5 ? 0 : seed % 64), seed) && positions(isa, seed);
+        good =
+            classifies(isa, room + size - (seed % 5 ? 0 : seed % 64), seed) && positions(isa, seed);
         if (!good) printf("# differs for seed %d\n", (int)seed);
     }
     munmap(room, size + page);
@@ -116,7 +124,9 @@ int check_words(void)
     for (vl_isa isa = VL_ISA_SCALAR; isa <= vl_isa_detected(); isa++) {
         bool good = equals_scalar(isa);
         printf("%s %d - words %s\n", good ? "ok" : "not ok", (int)isa + 1, vl_isa_name(isa));
-        if (good) printf("# words %s: %.2f GB/s, cut and hashed\n", vl_isa_name(isa), gigabytes_per_second(isa));
+        if (good)
+            printf("# words %s: %.2f GB/s, cut and hashed\n", vl_isa_name(isa),
+                   gigabytes_per_second(isa));
         failed += !good;
     }
     return failed;

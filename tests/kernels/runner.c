@@ -1,5 +1,5 @@
-/* runner.c: proves the kernels of every instruction set against the scalar ones and times those that
- * pass. One argument: only kernels whose name contains it. */
+/* runner.c: proves the kernels of every instruction set against the scalar ones and times those
+ * that pass. One argument: only kernels whose name contains it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,8 @@ static const struct {
 int main(int argc, char **argv)
 {
     int failed = 0, run = 0;
-    printf("# machine: %s; in use: %s\n", vl_isa_name(vl_isa_detected()), vl_isa_name(vl_isa_active()));
+    printf("# machine: %s; in use: %s\n", vl_isa_name(vl_isa_detected()),
+           vl_isa_name(vl_isa_active()));
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         if (argc > 1 && !strstr(checks[i].name, argv[1])) continue;
         failed += checks[i].check();

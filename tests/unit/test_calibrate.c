@@ -79,7 +79,8 @@ static void test_bounds(void **state)
     static const float right[] = {1, 0, 0, 1}, wrong[] = {0, 1, 1, 0}, flat[] = {0, 0, 0, 0};
     static const int32_t label[] = {0, 1};
     assert_true(vl_calibrate_temperature(right, label, NULL, 0, 2) == 1);
-    float t = vl_calibrate_temperature(right, label, NULL, 2, 2); /* always right: as sure as allowed */
+    float t =
+        vl_calibrate_temperature(right, label, NULL, 2, 2); /* always right: as sure as allowed */
     assert_true(t >= 0.0499f && t < 0.051f);
     t = vl_calibrate_temperature(wrong, label, NULL, 2, 2);
     assert_true(t > 190 && t <= 200.1f);
@@ -109,8 +110,10 @@ static void test_figures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_temperature), cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_bounds), cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_known_temperature),
+        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

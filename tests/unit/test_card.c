@@ -1,5 +1,5 @@
-/* test_card.c: the card is JSON with what was measured; the date can be fixed; the checksum comes last
- * and covers it. */
+/* test_card.c: the card is JSON with what was measured; the date can be fixed; the checksum comes
+ * last and covers it. */
 #include "made_model.h"
 
 #include "base/json.h"
@@ -48,7 +48,11 @@ static void test_card(void **state)
 {
     (void)state;
     made_corpus m = made_corpus_of(100, 2, 1, 1);
-    vl_classic_report r = {.examples = 100, .features = 77, .held_out = 60, .held_out_accuracy = 0.91666, .held_out_macro_f1 = 0.5};
+    vl_classic_report r = {.examples = 100,
+                           .features = 77,
+                           .held_out = 60,
+                           .held_out_accuracy = 0.91666,
+                           .held_out_macro_f1 = 0.5};
     static const char *const sources[] = {"a \"quoted\" file.csv@0=x:weight=2", "b.csv"};
     vl_store *s = open_store();
     vl_json card, v;
@@ -56,7 +60,8 @@ static void test_card(void **state)
     setenv("SOURCE_DATE_EPOCH", "86399", 1);
     assert_int_equal(vl_card_write(s, &r, &m.c, sources, 2, "valence train 'x'", NULL), VALENCE_OK);
     vl_json_parser *parser = vl_json_parser_open(1 << 20);
-    assert_int_equal(vl_json_parse_copy(parser, vl_span_of(vl_store_get(s, "card")), &card, NULL), VALENCE_OK);
+    assert_int_equal(vl_json_parse_copy(parser, vl_span_of(vl_store_get(s, "card")), &card, NULL),
+                     VALENCE_OK);
     assert_int_equal(integer(card, "examples"), 100);
     assert_int_equal(integer(card, "features"), 77);
     expect_text(card, "date", "1970-01-01");
@@ -90,7 +95,8 @@ static void test_left_out(void **state)
     unsetenv("SOURCE_DATE_EPOCH");
     assert_int_equal(vl_card_write(s, &r, &m.c, NULL, 0, NULL, NULL), VALENCE_OK);
     vl_json_parser *parser = vl_json_parser_open(1 << 20);
-    assert_int_equal(vl_json_parse_copy(parser, vl_span_of(vl_store_get(s, "card")), &card, NULL), VALENCE_OK);
+    assert_int_equal(vl_json_parse_copy(parser, vl_span_of(vl_store_get(s, "card")), &card, NULL),
+                     VALENCE_OK);
     static const char *const absent[] = {"held_out", "data", "command"};
     for (size_t i = 0; i < LENGTH(absent); i++) assert_false(vl_json_get(card, absent[i], &v));
     assert_true(vl_json_get(card, "date", &v) && vl_json_string(v, &(vl_span){0}));

@@ -1,5 +1,5 @@
-/* test_classic.c: training from corpus to store: it learns, any number of threads gives the same bytes,
- * every number of classes, dev data, wrong options, and every allocation failing once. */
+/* test_classic.c: training from corpus to store: it learns, any number of threads gives the same
+ * bytes, every number of classes, dev data, wrong options, and every allocation failing once. */
 #include "made_corpus.h"
 
 #include <math.h>
@@ -24,7 +24,8 @@ static vl_classic_options options_of(bool logistic)
     return o;
 }
 
-static trained train(const vl_corpus *c, const vl_corpus *dev, const vl_classic_options *o, int threads)
+static trained train(const vl_corpus *c, const vl_corpus *dev, const vl_classic_options *o,
+                     int threads)
 {
     trained t = {0};
     vl_workers *w = open_workers(threads);
@@ -42,7 +43,9 @@ static double accuracy_on(const trained *t, const vl_classic_options *o, const v
     valence_error error = {0};
     if (vl_model_build(&m, t->store, &error) != VALENCE_OK) fail_msg("%s", error.message);
     vl_features f = o->pipeline;
-    assert_int_equal(vl_store_expect(t->store, "features.fingerprints", VL_U16, 2, (int64_t[]){-1, 8}, &table, NULL), VALENCE_OK);
+    assert_int_equal(vl_store_expect(t->store, "features.fingerprints", VL_U16, 2,
+                                     (int64_t[]){-1, 8}, &table, NULL),
+                     VALENCE_OK);
     f.table = (vl_ngram_table){table->data, (uint32_t)table->shape[0]};
     vl_feature_scratch *s;
     assert_int_equal(vl_feature_scratch_open(&s, &f, NULL), VALENCE_OK);
@@ -77,8 +80,10 @@ static void test_learns(void **state)
                 o.pipeline.counts = counts;
                 trained t = train(&m.c, NULL, &o, 2);
                 if (t.status != VALENCE_OK) fail_msg("%s", t.error.message);
-                double accuracy = accuracy_on(&t, &o, &test.c); /* 0.95 of the texts tell the truth */
-                if (accuracy < (K == 40 ? 0.82 : 0.88)) fail_msg("K %d logistic %d counts %d: %g", K, logistic, counts, accuracy);
+                double accuracy =
+                    accuracy_on(&t, &o, &test.c); /* 0.95 of the texts tell the truth */
+                if (accuracy < (K == 40 ? 0.82 : 0.88))
+                    fail_msg("K %d logistic %d counts %d: %g", K, logistic, counts, accuracy);
                 assert_int_equal(t.report.examples, n);
                 assert_true(t.report.features > 100 && t.report.features <= 4000);
                 assert_true(t.report.held_out > 40);
@@ -86,7 +91,8 @@ static void test_learns(void **state)
                 assert_true(t.report.held_out_macro_f1 > 0.7 && t.report.held_out_macro_f1 <= 1);
                 assert_true(t.report.temperature > 0.05 && t.report.temperature < 20);
                 if (logistic) assert_true(t.report.iterations > 3);
-                assert_string_equal(vl_store_get(t.store, "family"), logistic ? "logistic" : "naive-bayes");
+                assert_string_equal(vl_store_get(t.store, "family"),
+                                    logistic ? "logistic" : "naive-bayes");
                 double stored = strtod(vl_store_get(t.store, "calibration.temperature"), NULL);
                 assert_true(fabs(stored - t.report.temperature) < 1e-3);
                 vl_store_close(t.store);
@@ -172,7 +178,8 @@ static void test_dev_and_try(void **state)
         assert_int_equal(vl_store_open(&s, NULL), VALENCE_OK);
         assert_int_equal(vl_classic_train(s, &whole, &m.c, NULL, &o, NULL, NULL), VALENCE_OK);
         assert_int_equal(vl_classic_try(&only, &m.c, NULL, &o, NULL, NULL), VALENCE_OK);
-        assert_true(only.held_out_accuracy == whole.held_out_accuracy && only.held_out == whole.held_out);
+        assert_true(only.held_out_accuracy == whole.held_out_accuracy &&
+                    only.held_out == whole.held_out);
         assert_true(only.temperature == whole.temperature);
         vl_store_close(s);
         o.holdout = 0; /* nothing kept apart: not calibrated */
@@ -248,7 +255,8 @@ static void test_progress(void **state)
     made_release(&m);
 }
 
-/* The n-th allocation and all later ones fail: NO_MEMORY with a message, or a model; nothing leaks. */
+/* The n-th allocation and all later ones fail: NO_MEMORY with a message, or a model; nothing leaks.
+ */
 static void sweep(bool logistic, int K, vl_linear_norm norm)
 {
     made_corpus m = made_corpus_of(520, K, 1, 11);
@@ -324,10 +332,14 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns),   cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_kinds),    cmocka_unit_test(test_dev_and_try),
-        cmocka_unit_test(test_holdout_too_large), cmocka_unit_test(test_too_small),
-        cmocka_unit_test(test_progress), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_dev_and_try),
+        cmocka_unit_test(test_holdout_too_large),
+        cmocka_unit_test(test_too_small),
+        cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* test_corpus.c: data sets into memory: maps, weights, balance, empty labels, errors with file and line,
- * the order whatever the threads, and held-out samples that do not depend on the data's order. */
+/* test_corpus.c: data sets into memory: maps, weights, balance, empty labels, errors with file and
+ * line, the order whatever the threads, and held-out samples that do not depend on the data's
+ * order. */
 #include "made_corpus.h"
 
 #include <math.h>
@@ -35,8 +36,8 @@ static const char *file_of(const char *name, const char *text, const char *map)
     return path;
 }
 
-static vl_status read_some(vl_corpus *c, const char *const *specs, int count, const vl_corpus_options *o, int threads,
-                           valence_error *error)
+static vl_status read_some(vl_corpus *c, const char *const *specs, int count,
+                           const vl_corpus_options *o, int threads, valence_error *error)
 {
     vl_corpus_options defaults = vl_corpus_options_defaults();
     vl_workers *w = open_workers(threads);
@@ -51,7 +52,8 @@ static void read_one(vl_corpus *c, const char *spec, const vl_corpus_options *o)
     if (read_some(c, &spec, 1, o, 2, &error) != VALENCE_OK) fail_msg("%s", error.message);
 }
 
-static void expect_error(const char *spec, const vl_corpus_options *o, vl_status status, const char *part, uint64_t line)
+static void expect_error(const char *spec, const vl_corpus_options *o, vl_status status,
+                         const char *part, uint64_t line)
 {
     vl_corpus c;
     valence_error error = {0};
@@ -67,8 +69,8 @@ static void expect_examples(const vl_corpus *c, const char *expected)
 {
     char got[2000] = "";
     for (int64_t i = 0; i < c->count; i++)
-        sprintf(got + strlen(got), "%s%.*s/%s", i ? " " : "", (int)c->examples[i].text.len, c->examples[i].text.ptr,
-                c->labels[vl_corpus_label(c, i)]);
+        sprintf(got + strlen(got), "%s%.*s/%s", i ? " " : "", (int)c->examples[i].text.len,
+                c->examples[i].text.ptr, c->labels[vl_corpus_label(c, i)]);
     assert_string_equal(got, expected);
     for (int32_t g = 0, n = 0; g < c->group_count; g++) { /* groups count what is there */
         n += (int32_t)c->groups[g].count;
@@ -118,7 +120,8 @@ static void test_maps(void **state)
     vl_corpus_release(&c);
     expect_error(file_of("a.csv", rows, "@0=bad,1=good"), NULL, VALENCE_NOT_FOUND, "'2'", 4);
     expect_error(file_of("a.csv", rows, "@0=bad=good"), NULL, VALENCE_NOT_FOUND, "'1'", 3);
-    expect_error(file_of("a.csv", rows, "@0=bad,1=good:weight=-1"), NULL, VALENCE_ARGUMENT, "weight", 0);
+    expect_error(file_of("a.csv", rows, "@0=bad,1=good:weight=-1"), NULL, VALENCE_ARGUMENT,
+                 "weight", 0);
 }
 
 static void test_given_labels(void **state)
@@ -163,9 +166,9 @@ static void test_weights_and_balance(void **state)
     assert_int_equal(read_some(&c, specs, 2, &o, 1, &error), VALENCE_OK);
     double sum = 0;
     for (int64_t i = 0; i < c.count; i++) sum += c.groups[c.examples[i].group].weight;
-    assert_true(fabs(sum - 6) < 1e-5);                                        /* mean weight 1 */
-    assert_true(fabs(weight_of(&c, "d") / weight_of(&c, "a") - 3) < 1e-5);    /* three x, one y */
-    assert_true(fabs(weight_of(&c, "e") / weight_of(&c, "d") - 4) < 1e-5);    /* 2 against 0.5 */
+    assert_true(fabs(sum - 6) < 1e-5);                                     /* mean weight 1 */
+    assert_true(fabs(weight_of(&c, "d") / weight_of(&c, "a") - 3) < 1e-5); /* three x, one y */
+    assert_true(fabs(weight_of(&c, "e") / weight_of(&c, "d") - 4) < 1e-5); /* 2 against 0.5 */
     assert_true(fabs(weight_of(&c, "e") - weight_of(&c, "f")) < 1e-6);
     vl_corpus_release(&c);
     o.balance = 0.5;
@@ -181,10 +184,14 @@ static void test_weights_and_balance(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    expect_error(file_of("a.csv", "text,label\na,x\nb,x\n", ""), NULL, VALENCE_ARGUMENT, "one label", 0);
-    expect_error(file_of("a.csv", "text,label\na,\n", ""), NULL, VALENCE_ARGUMENT, "1 rows have an empty label", 0);
-    expect_error(file_of("a.csv", "text,label\n", ""), NULL, VALENCE_ARGUMENT, "no labelled text", 0);
-    expect_error(file_of("a.csv", "text,sentiment\na,b\n", ""), NULL, VALENCE_NOT_FOUND, "label", 0);
+    expect_error(file_of("a.csv", "text,label\na,x\nb,x\n", ""), NULL, VALENCE_ARGUMENT,
+                 "one label", 0);
+    expect_error(file_of("a.csv", "text,label\na,\n", ""), NULL, VALENCE_ARGUMENT,
+                 "1 rows have an empty label", 0);
+    expect_error(file_of("a.csv", "text,label\n", ""), NULL, VALENCE_ARGUMENT, "no labelled text",
+                 0);
+    expect_error(file_of("a.csv", "text,sentiment\na,b\n", ""), NULL, VALENCE_NOT_FOUND, "label",
+                 0);
     expect_error("/nowhere/at/all.csv", NULL, VALENCE_NOT_FOUND, "/nowhere/at/all.csv", 0);
 }
 
@@ -193,7 +200,9 @@ static void test_bad_rows(void **state)
     (void)state;
     vl_corpus c;
     vl_corpus_options o = vl_corpus_options_defaults();
-    const char *spec = file_of("a.jsonl", "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\n{\"text\":\"b\",\"label\":\"y\"}\n", "");
+    const char *spec = file_of(
+        "a.jsonl",
+        "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\n{\"text\":\"b\",\"label\":\"y\"}\n", "");
     expect_error(spec, NULL, VALENCE_FORMAT, "", 2);
     o.skip_bad = true;
     read_one(&c, spec, &o);
@@ -218,7 +227,8 @@ static void test_threads(void **state)
     p += sprintf(p, "text,label\n");
     for (int i = 0; i < ROWS; i++)
         p += sprintf(p, "text number %d,l%d\n", i, (int)(vl_random_at(1, (uint64_t)i) % 9));
-    const char *specs[2] = {file_of("big.csv", text, ":weight=0.25"), file_of("small.csv", "text,label\nlast,l3\n", "")};
+    const char *specs[2] = {file_of("big.csv", text, ":weight=0.25"),
+                            file_of("small.csv", "text,label\nlast,l3\n", "")};
     assert_int_equal(read_some(&first, specs, 2, &o, 1, NULL), VALENCE_OK);
     assert_int_equal(first.count, ROWS + 1);
     for (int i = 0; i < ROWS; i++) {
@@ -330,11 +340,16 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),    cmocka_unit_test(test_empty_labels_and_texts),
-        cmocka_unit_test(test_maps),     cmocka_unit_test(test_given_labels),
-        cmocka_unit_test(test_weights_and_balance), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bad_rows), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_sample),   cmocka_unit_test(test_order),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_empty_labels_and_texts),
+        cmocka_unit_test(test_maps),
+        cmocka_unit_test(test_given_labels),
+        cmocka_unit_test(test_weights_and_balance),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bad_rows),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

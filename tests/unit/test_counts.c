@@ -12,7 +12,8 @@ static vl_features pipeline(bool counts, int max_n)
     return (vl_features){.max_n = max_n, .counts = counts, .table = {nothing, 1}};
 }
 
-static vl_counts *count(const vl_corpus *c, const vl_features *f, uint32_t held_out, float min_count, int threads)
+static vl_counts *count(const vl_corpus *c, const vl_features *f, uint32_t held_out,
+                        float min_count, int threads)
 {
     vl_counts *counts = malloc(sizeof *counts);
     vl_workers *w = open_workers(threads);
@@ -28,7 +29,8 @@ static void release(vl_counts *c)
     free(c);
 }
 
-/* ---- The plain version: (number, column, weight) of everything, sorted and added up ------------- */
+/* ---- The plain version: (number, column, weight) of everything, sorted and added up -------------
+ */
 
 typedef struct entry {
     uint64_t number;
@@ -54,7 +56,8 @@ static vl_status keep(void *user, const uint64_t *ngrams, int count)
 {
     list *l = user;
     for (int i = 0; i < count; i++) {
-        if (l->count == l->room) l->e = realloc(l->e, (l->room = 2 * l->room + 1000) * sizeof *l->e);
+        if (l->count == l->room)
+            l->e = realloc(l->e, (l->room = 2 * l->room + 1000) * sizeof *l->e);
         l->e[l->count++] = (entry){upper(ngrams[i]), l->column, l->weight};
     }
     return VALENCE_OK;
@@ -121,7 +124,8 @@ static void expect_counts(const vl_counts *c, const list *l, double min_count)
     qsort(got, found, sizeof *got, by_place);
     for (size_t from = 0; from < l->count; from = i) { /* each n-gram's columns together */
         double sum = 0;
-        for (i = from; i < l->count && l->e[i].number == l->e[from].number; i++) sum += l->e[i].weight;
+        for (i = from; i < l->count && l->e[i].number == l->e[from].number; i++)
+            sum += l->e[i].weight;
         if (sum < min_count) continue;
         for (size_t k = from; k < i; k++, kept++) {
             assert_true(kept < found && by_place(&got[kept], &l->e[k]) == 0);
@@ -162,7 +166,8 @@ static void expect_same(const vl_counts *a, const vl_counts *b)
         assert_int_equal(a->part[p].used, b->part[p].used);
         assert_int_equal(a->part[p].capacity, b->part[p].capacity);
         if (a->part[p].capacity)
-            assert_memory_equal(a->part[p].entries, b->part[p].entries, a->part[p].capacity * a->stride);
+            assert_memory_equal(a->part[p].entries, b->part[p].entries,
+                                a->part[p].capacity * a->stride);
     }
 }
 
@@ -199,7 +204,9 @@ static void test_shards(void **state)
         vl_corpus part = m.c;
         part.examples += shard * 300;
         part.count = 300;
-        assert_int_equal(vl_counts_add_corpus(c, &part, &f, VL_HELD_OUT_BELOW, shard == 2 ? 5 : 0, NULL, NULL), VALENCE_OK);
+        assert_int_equal(
+            vl_counts_add_corpus(c, &part, &f, VL_HELD_OUT_BELOW, shard == 2 ? 5 : 0, NULL, NULL),
+            VALENCE_OK);
     }
     expect_counts(c, &l, 0); /* min_count is no more than leave; and not when something was there */
     for (int p = 0; p < VL_COUNT_PARTS; p++)
@@ -240,7 +247,12 @@ static void test_empty_texts(void **state)
     (void)state;
     vl_group groups[2] = {{0, 1, 1}, {1, 1, 1}};
     vl_example examples[2] = {{{"", 0}, 0, 5}, {{"!!!", 3}, 1, 6}};
-    vl_corpus corpus = {.examples = examples, .count = 2, .groups = groups, .group_count = 2, .K = 2, .labels = made_labels()};
+    vl_corpus corpus = {.examples = examples,
+                        .count = 2,
+                        .groups = groups,
+                        .group_count = 2,
+                        .K = 2,
+                        .labels = made_labels()};
     vl_features f = pipeline(false, 3);
     for (int min_count = 0; min_count < 2; min_count++) {
         vl_counts *c = count(&corpus, &f, 0, (float)min_count, 2);
@@ -261,7 +273,12 @@ static void test_long_text(void **state)
     for (int i = 0; i < WORDS; i++) len += (size_t)sprintf(text + len, "v%d ", (i * 7919) % 30000);
     vl_group groups[2] = {{0, 1, 1}, {1, 1, 0}};
     vl_example examples[1] = {{{text, len}, 0, 5}};
-    vl_corpus corpus = {.examples = examples, .count = 1, .groups = groups, .group_count = 2, .K = 2, .labels = made_labels()};
+    vl_corpus corpus = {.examples = examples,
+                        .count = 1,
+                        .groups = groups,
+                        .group_count = 2,
+                        .K = 2,
+                        .labels = made_labels()};
     for (int occurrences = 0; occurrences < 2; occurrences++) {
         vl_features f = pipeline(occurrences, 2);
         list l = plain_counts(&corpus, &f, 0);

@@ -12,8 +12,8 @@ static uint16_t fingerprints[SLOTS];
 
 static vl_features features_of(int max_n, bool counts, uint32_t passes)
 {
-    return (vl_features){.passes = passes, .max_n = max_n, .counts = counts,
-                         .table = {fingerprints, BUCKETS}};
+    return (vl_features){
+        .passes = passes, .max_n = max_n, .counts = counts, .table = {fingerprints, BUCKETS}};
 }
 
 static vl_feature_scratch *open_scratch(const vl_features *f)
@@ -23,7 +23,8 @@ static vl_feature_scratch *open_scratch(const vl_features *f)
     return s;
 }
 
-/* ---- The plain version ------------------------------------------------------------------------ */
+/* ---- The plain version ------------------------------------------------------------------------
+ */
 
 typedef struct ngram_list {
     uint64_t *numbers;
@@ -109,7 +110,8 @@ static void test_against_plain(void **state)
         for (int counts = 0; counts < 2; counts++) {
             vl_features f = features_of(max_n, counts, 0);
             vl_feature_scratch *s = open_scratch(&f);
-            for (uint64_t seed = 1; seed < 60; seed++) { /* one scratch: nothing may be left behind */
+            for (uint64_t seed = 1; seed < 60;
+                 seed++) { /* one scratch: nothing may be left behind */
                 size_t words = seed % 7 ? vl_random_at(seed, 0) % 100 : 4000, len;
                 uint64_t said = 99;
                 vl_batch batch;
@@ -136,8 +138,9 @@ static void test_example(void **state)
     for (int i = 0; i < 3; i++) slot[i] = vl_ngram_insert(fingerprints, BUCKETS, l.numbers[i]);
     vl_batch b;
     uint64_t words;
-    assert_int_equal(vl_features_of_text(&f, s, vl_span_of("Not good? Not good, not bad!"), &b, &words),
-                     VALENCE_OK);
+    assert_int_equal(
+        vl_features_of_text(&f, s, vl_span_of("Not good? Not good, not bad!"), &b, &words),
+        VALENCE_OK);
     assert_int_equal(words, 6);
     assert_int_equal(b.offsets[1], 3);
     assert_int_equal(b.ids[0], slot[0]);
@@ -158,10 +161,12 @@ static void test_nothing_to_go_by(void **state)
         for (size_t i = 0; i < LENGTH(texts); i++) {
             vl_batch b;
             uint64_t words = 7;
-            assert_int_equal(vl_features_of_text(&f, s, vl_span_of(texts[i]), &b, &words), VALENCE_OK);
+            assert_int_equal(vl_features_of_text(&f, s, vl_span_of(texts[i]), &b, &words),
+                             VALENCE_OK);
             assert_int_equal(words, 0);
             assert_int_equal(b.offsets[1], 0);
-            assert_int_equal(vl_features_of_text(&f, s, vl_span_of(texts[i]), &b, NULL), VALENCE_OK);
+            assert_int_equal(vl_features_of_text(&f, s, vl_span_of(texts[i]), &b, NULL),
+                             VALENCE_OK);
         }
         vl_feature_scratch_close(s);
     }
@@ -279,7 +284,8 @@ static void test_allocations(void **state)
             for (uint64_t seed = 0; seed < 200; seed++) {
                 len = random_text(text, seed * 20, seed);
                 if (passes && len > 20000) len = 20000;
-                assert_int_equal(vl_features_of_text(&f, s, (vl_span){text, len}, &b, NULL), VALENCE_OK);
+                assert_int_equal(vl_features_of_text(&f, s, (vl_span){text, len}, &b, NULL),
+                                 VALENCE_OK);
             }
             assert_int_equal(vl_mem_usage_total().allocations, before);
             vl_feature_scratch_close(s);
@@ -326,10 +332,14 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_plain),    cmocka_unit_test(test_example),
-        cmocka_unit_test(test_nothing_to_go_by), cmocka_unit_test(test_words_unknown_to_the_model),
-        cmocka_unit_test(test_marks),            cmocka_unit_test(test_passes),
-        cmocka_unit_test(test_long_text),        cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_against_plain),
+        cmocka_unit_test(test_example),
+        cmocka_unit_test(test_nothing_to_go_by),
+        cmocka_unit_test(test_words_unknown_to_the_model),
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_passes),
+        cmocka_unit_test(test_long_text),
+        cmocka_unit_test(test_allocations),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,8 +14,10 @@ static void test_against_plain(void **state)
     int32_t ids[130], sum[VL_GATHER_COLUMNS + 1];
     for (int32_t width = 1; width <= VL_GATHER_COLUMNS; width++)
         for (int64_t stride = width; stride <= width + 12; stride += 3) {
-            int8_t *w = malloc((size_t)(ROWS * stride)); /* exactly: the sanitizer watches its end */
-            for (int64_t i = 0; i < ROWS * stride; i++) w[i] = (int8_t)vl_random_at(seed, (uint64_t)i);
+            int8_t *w =
+                malloc((size_t)(ROWS * stride)); /* exactly: the sanitizer watches its end */
+            for (int64_t i = 0; i < ROWS * stride; i++)
+                w[i] = (int8_t)vl_random_at(seed, (uint64_t)i);
             for (int32_t count = 0; count <= 130; count++) {
                 for (int32_t i = 0; i < count; i++)
                     ids[i] = (int32_t)(vl_random_at(seed + (uint64_t)count, (uint64_t)i) % ROWS);
@@ -26,7 +28,8 @@ static void test_against_plain(void **state)
                     assert_int_equal(sum[width], 12345);
                     for (int32_t c = 0; c < width; c++) {
                         int64_t expected = 0;
-                        for (int32_t i = 0; i < count; i++) expected += w[ids[i] * stride + from + c];
+                        for (int32_t i = 0; i < count; i++)
+                            expected += w[ids[i] * stride + from + c];
                         assert_int_equal(sum[c], expected);
                     }
                 }

@@ -1,6 +1,6 @@
-/* test_golden_sklearn.c: features, naive Bayes, idf, tf-idf and log-count ratios against scikit-learn's
- * on a tiny corpus: tests/golden/sklearn_small.json, whose header says how it was made. Run in the
- * repository's root, as make check does. */
+/* test_golden_sklearn.c: features, naive Bayes, idf, tf-idf and log-count ratios against
+ * scikit-learn's on a tiny corpus: tests/golden/sklearn_small.json, whose header says how it was
+ * made. Run in the repository's root, as make check does. */
 #include "test.h"
 
 #include <math.h>
@@ -11,7 +11,13 @@
 #include "train/naive_bayes.h"
 #include "train/weighting.h"
 
-enum { TEXTS_MOST = 64, FEATURES_MOST = 2000, BUCKETS = 512, SLOTS = BUCKETS * VL_BUCKET, K_MOST = 3 };
+enum {
+    TEXTS_MOST = 64,
+    FEATURES_MOST = 2000,
+    BUCKETS = 512,
+    SLOTS = BUCKETS * VL_BUCKET,
+    K_MOST = 3
+};
 
 static vl_mapped_file file;
 static vl_json_parser *parser;
@@ -23,7 +29,8 @@ static int32_t slot_of[FEATURES_MOST]; /* scikit-learn's number -> ours */
 static uint16_t fingerprints[SLOTS];
 static uint64_t numbers[SLOTS];
 
-/* ---- The file --------------------------------------------------------------------------------- */
+/* ---- The file ---------------------------------------------------------------------------------
+ */
 
 static vl_json member(vl_json object, const char *key)
 {
@@ -81,7 +88,8 @@ static void read_sparse(vl_json list, double *out)
     }
 }
 
-/* ---- Our side --------------------------------------------------------------------------------- */
+/* ---- Our side ---------------------------------------------------------------------------------
+ */
 
 static uint64_t number_of(vl_span name)
 {
@@ -96,9 +104,11 @@ static int set_up(void **state)
     (void)state;
     static vl_json v[FEATURES_MOST];
     valence_error error;
-    if (vl_mapped_file_open(&file, "tests/golden/sklearn_small.json", &error) != VALENCE_OK) return 0;
+    if (vl_mapped_file_open(&file, "tests/golden/sklearn_small.json", &error) != VALENCE_OK)
+        return 0;
     parser = vl_json_parser_open(1 << 24);
-    if (vl_json_parse_copy(parser, (vl_span){file.data, file.size}, &root, &error) != VALENCE_OK) return -1;
+    if (vl_json_parse_copy(parser, (vl_span){file.data, file.size}, &root, &error) != VALENCE_OK)
+        return -1;
     texts = array(member(root, "texts"), v, TEXTS_MOST);
     for (int i = 0; i < texts; i++)
         if (!vl_json_string(v[i], &text[i])) return -1;
@@ -135,7 +145,8 @@ static vl_features pipeline(bool counts)
 
 static void expect_near(double got, double expected)
 {
-    if (!(fabs(got - expected) < 1e-5 * (1 + fabs(expected)))) fail_msg("%.9g, scikit-learn has %.9g", got, expected);
+    if (!(fabs(got - expected) < 1e-5 * (1 + fabs(expected))))
+        fail_msg("%.9g, scikit-learn has %.9g", got, expected);
 }
 
 static void test_counts(void **state)
@@ -189,7 +200,11 @@ static void make(problem *p, int which)
         p->groups[k].count++;
         p->class_texts[k]++;
     }
-    p->corpus = (vl_corpus){.examples = p->examples, .count = texts, .groups = p->groups, .group_count = p->K, .K = p->K};
+    p->corpus = (vl_corpus){.examples = p->examples,
+                            .count = texts,
+                            .groups = p->groups,
+                            .group_count = p->K,
+                            .K = p->K};
 }
 
 /* counts (slots,K) of our counting, at the features' slots. */
@@ -228,9 +243,15 @@ static void test_naive_bayes(void **state)
         float bias[K_MOST];
         make(&p, which);
         count(&p, true, counts);
-        vl_vocabulary v = {.buckets = BUCKETS, .slots = SLOTS, .used = features, .fingerprints = fingerprints,
-                           .numbers = numbers, .columns = p.K, .counts = counts};
-        assert_int_equal(vl_naive_bayes_weights(weight, bias, &v, p.class_texts, p.K, 1), VALENCE_OK);
+        vl_vocabulary v = {.buckets = BUCKETS,
+                           .slots = SLOTS,
+                           .used = features,
+                           .fingerprints = fingerprints,
+                           .numbers = numbers,
+                           .columns = p.K,
+                           .counts = counts};
+        assert_int_equal(vl_naive_bayes_weights(weight, bias, &v, p.class_texts, p.K, 1),
+                         VALENCE_OK);
         assert_int_equal(array(member(p.json, "feature_log_prob"), rows, TEXTS_MOST), p.K);
         for (int32_t k = 0; k < p.K; k++) read_numbers(rows[k], log_prob[k], features);
         for (int j = 0; j < features; j++) {
@@ -251,7 +272,8 @@ static void test_naive_bayes(void **state)
             read_numbers(rows[i], joint, p.K);
             for (int64_t k = r.offsets[i]; k < r.offsets[i + 1]; k++)
                 for (int32_t c = 0; c < C; c++) sum[c] += (double)r.x[k] * weight[r.ids[k] * C + c];
-            for (int32_t k = 1; k < p.K; k++) expect_near(C == 1 ? sum[0] : sum[k] - sum[0], joint[k] - joint[0]);
+            for (int32_t k = 1; k < p.K; k++)
+                expect_near(C == 1 ? sum[0] : sum[k] - sum[0], joint[k] - joint[0]);
         }
         vl_rows_release(&r);
     }

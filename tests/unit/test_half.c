@@ -10,9 +10,7 @@
 static double value_of(uint16_t h)
 {
     int e = h >> 10 & 31, m = h & 1023;
-    double v = e == 31  ? (m ? NAN : INFINITY)
-               : e == 0 ? ldexp(m, -24)
-                        : ldexp(1024 + m, e - 25);
+    double v = e == 31 ? (m ? NAN : INFINITY) : e == 0 ? ldexp(m, -24) : ldexp(1024 + m, e - 25);
     return h & 0x8000 ? -v : v;
 }
 
@@ -51,7 +49,8 @@ static uint16_t nearest(double magnitude)
 static void expect_rounded(float f)
 {
     uint16_t expected = (uint16_t)(nearest(fabs((double)f)) | (signbit(f) ? 0x8000 : 0));
-    if (vl_float_to_half(f) != expected) fail_msg("%a gives %04x, not %04x", (double)f, vl_float_to_half(f), expected);
+    if (vl_float_to_half(f) != expected)
+        fail_msg("%a gives %04x, not %04x", (double)f, vl_float_to_half(f), expected);
 }
 
 static void test_rounding(void **state)

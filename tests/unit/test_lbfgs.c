@@ -33,9 +33,10 @@ static void test_quadratic(void **state)
         float *x = calloc((size_t)quadratic_n, sizeof *x);
         vl_lbfgs_result r;
         if (quadratic_n == 1) x[0] = 5;
-        assert_int_equal(vl_lbfgs_minimise(x, quadratic_n, quadratic, NULL, NULL, &options, NULL, &r, NULL), VALENCE_OK);
+        assert_int_equal(
+            vl_lbfgs_minimise(x, quadratic_n, quadratic, NULL, NULL, &options, NULL, &r, NULL),
+            VALENCE_OK);
         assert_true(r.converged && r.iterations > 0 && r.evaluations > r.iterations);
-        if (quadratic_n == 1000) print_message("# %d iterations\n", r.iterations);
         float *g = calloc((size_t)quadratic_n, sizeof *g); /* value and norm are those of x */
         float *zero = calloc((size_t)quadratic_n, sizeof *g);
         double norm = 0;
@@ -49,7 +50,8 @@ static void test_quadratic(void **state)
     }
 }
 
-/* Not convex: sum of 100 (b - a^2)^2 + (1 - a)^2 over pairs. Curvature turns negative on the way. */
+/* Not convex: sum of 100 (b - a^2)^2 + (1 - a)^2 over pairs. Curvature turns negative on the way.
+ */
 static double rosenbrock(void *user, const float *x, float *gradient)
 {
     double value = 0;
@@ -70,10 +72,38 @@ static void test_rosenbrock(void **state)
         vl_lbfgs_result r;
         vl_lbfgs_options o = {.max_iterations = 500, .tolerance = 1e-6};
         for (int i = 0; i < n; i++) x[i] = i % 2 ? 1 + (float)i / 20 : -1.2f - (float)i / 30;
-        assert_int_equal(vl_lbfgs_minimise(x, n, rosenbrock, NULL, &n, &o, NULL, &r, NULL), VALENCE_OK);
-        if (r.value >= 1e-5) fail_msg("n %d: value %g after %d iterations, %d evaluations, |g| %g", n, r.value, r.iterations, r.evaluations, r.gradient_norm);
+        assert_int_equal(vl_lbfgs_minimise(x, n, rosenbrock, NULL, &n, &o, NULL, &r, NULL),
+                         VALENCE_OK);
+        if (r.value >= 1e-5)
+            fail_msg("n %d: value %g after %d iterations, %d evaluations, |g| %g", n, r.value,
+                     r.iterations, r.evaluations, r.gradient_norm);
         for (int i = 0; i < n; i++) assert_true(fabsf(x[i] - 1) < 0.01f);
     }
+}
+
+/* Eight values of very different curvature: what the history remembers is worth it (27 iterations;
+ * with the last step alone 99). */
+static double stretched(void *user, const float *x, float *gradient)
+{
+    (void)user;
+    double value = 0;
+    for (int i = 0; i < 8; i++) {
+        double d = pow(10, i / 2.0), e = x[i] - i % 7;
+        value += d * e * e / 2;
+        gradient[i] = (float)(d * e);
+    }
+    return value;
+}
+
+static void test_history(void **state)
+{
+    (void)state;
+    float x[8] = {0};
+    vl_lbfgs_options o = {.max_iterations = 50, .tolerance = 1e-6};
+    vl_lbfgs_result r;
+    assert_int_equal(vl_lbfgs_minimise(x, 8, stretched, NULL, NULL, &o, NULL, &r, NULL),
+                     VALENCE_OK);
+    assert_true(r.converged);
 }
 
 /* Negative curvature again and again: sum (x^2 - 1)^2 / 4 + sin(3 x) has hills between its pits. */
@@ -96,7 +126,8 @@ static void test_hills(void **state)
         vl_lbfgs_result r;
         for (int i = 0; i < n; i++) x[i] = 0.05f * (float)((i * 37 + n) % 40 - 20);
         double start = bumpy(&n, x, g);
-        assert_int_equal(vl_lbfgs_minimise(x, n, bumpy, NULL, &n, &options, NULL, &r, NULL), VALENCE_OK);
+        assert_int_equal(vl_lbfgs_minimise(x, n, bumpy, NULL, &n, &options, NULL, &r, NULL),
+                         VALENCE_OK);
         assert_true(r.value <= start);
         assert_true(r.gradient_norm < 0.05); /* a minimum or as near as floats allow */
     }
@@ -154,14 +185,16 @@ static void test_told_and_stopped(void **state)
     vl_lbfgs_result r;
     quadratic_n = 100;
     watch w = {.stop_at = 3};
-    assert_int_equal(vl_lbfgs_minimise(x, 100, watched, told, &w, &options, NULL, &r, NULL), VALENCE_CANCELLED);
+    assert_int_equal(vl_lbfgs_minimise(x, 100, watched, told, &w, &options, NULL, &r, NULL),
+                     VALENCE_CANCELLED);
     assert_int_equal(w.calls, 3);
     assert_int_equal(r.iterations, 3);
     float g[100];
     assert_true(quadratic(NULL, x, g) == r.value); /* the best so far */
     assert_false(w.rose);
     w = (watch){.stop_at = -1};
-    assert_int_equal(vl_lbfgs_minimise(x, 100, watched, told, &w, &options, NULL, &r, NULL), VALENCE_OK);
+    assert_int_equal(vl_lbfgs_minimise(x, 100, watched, told, &w, &options, NULL, &r, NULL),
+                     VALENCE_OK);
     assert_int_equal(w.calls, r.iterations);
     assert_false(w.rose);
 }
@@ -174,14 +207,18 @@ static void test_limits(void **state)
     vl_lbfgs_options o = options;
     quadratic_n = 100;
     o.max_iterations = 2;
-    assert_int_equal(vl_lbfgs_minimise(x, 100, quadratic, NULL, NULL, &o, NULL, &r, NULL), VALENCE_OK);
+    assert_int_equal(vl_lbfgs_minimise(x, 100, quadratic, NULL, NULL, &o, NULL, &r, NULL),
+                     VALENCE_OK);
     assert_true(r.iterations == 2 && !r.converged);
     o = (vl_lbfgs_options){.max_iterations = 100, .tolerance = 0.5, .reference = 1e9};
     float before = x[3];
-    assert_int_equal(vl_lbfgs_minimise(x, 100, quadratic, NULL, NULL, &o, NULL, &r, NULL), VALENCE_OK);
-    assert_true(r.iterations == 0 && r.converged && x[3] == before); /* small beside the reference */
+    assert_int_equal(vl_lbfgs_minimise(x, 100, quadratic, NULL, NULL, &o, NULL, &r, NULL),
+                     VALENCE_OK);
+    assert_true(r.iterations == 0 && r.converged &&
+                x[3] == before); /* small beside the reference */
     for (int i = 0; i < 100; i++) x[i] = (float)(i % 7);
-    assert_int_equal(vl_lbfgs_minimise(x, 100, quadratic, NULL, NULL, &options, NULL, &r, NULL), VALENCE_OK);
+    assert_int_equal(vl_lbfgs_minimise(x, 100, quadratic, NULL, NULL, &options, NULL, &r, NULL),
+                     VALENCE_OK);
     assert_true(r.iterations == 0 && r.converged && r.gradient_norm == 0); /* already there */
 }
 
@@ -194,7 +231,9 @@ static void test_no_memory(void **state)
     quadratic_n = 100;
     for (int n = 1; n <= 2; n++) {
         vl_mem_fail_from(n);
-        assert_int_equal(vl_lbfgs_minimise(x, 100, quadratic, NULL, NULL, &options, NULL, &r, &error), VALENCE_NO_MEMORY);
+        assert_int_equal(
+            vl_lbfgs_minimise(x, 100, quadratic, NULL, NULL, &options, NULL, &r, &error),
+            VALENCE_NO_MEMORY);
         vl_mem_fail_from(0);
         assert_int_equal(error.code, VALENCE_NO_MEMORY);
     }
@@ -204,9 +243,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quadratic), cmocka_unit_test(test_rosenbrock),
-        cmocka_unit_test(test_hills),     cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_told_and_stopped), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_history),   cmocka_unit_test(test_hills),
+        cmocka_unit_test(test_threads),   cmocka_unit_test(test_told_and_stopped),
+        cmocka_unit_test(test_limits),    cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

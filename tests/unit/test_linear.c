@@ -16,7 +16,8 @@ static float random_float(uint64_t seed, uint64_t n, float range)
     return (float)((double)vl_random_at(seed, n) / 1.8446744073709552e19 * 2 - 1) * range;
 }
 
-/* ---- Stores ----------------------------------------------------------------------------------- */
+/* ---- Stores -----------------------------------------------------------------------------------
+ */
 
 typedef struct made {
     vl_store *store;
@@ -27,10 +28,11 @@ typedef struct made {
     float bias[K_MOST], square[SLOTS], scale[K_MOST];
 } made;
 
-static void add(vl_store *s, const char *name, vl_dtype dtype, int rank, int64_t rows, int64_t columns,
-                const void *data)
+static void add(vl_store *s, const char *name, vl_dtype dtype, int rank, int64_t rows,
+                int64_t columns, const void *data)
 {
-    vl_tensor t = {.name = name, .dtype = dtype, .rank = rank, .shape = {rows, columns}, .data = data};
+    vl_tensor t = {
+        .name = name, .dtype = dtype, .rank = rank, .shape = {rows, columns}, .data = data};
     assert_true(vl_tensor_size(&t, &t.bytes));
     assert_int_equal(vl_store_add_copy(s, &t, NULL), VALENCE_OK);
 }
@@ -45,7 +47,8 @@ static void add_weights(made *m, uint64_t seed)
     for (int i = 0; i < SLOTS * m->C; i++) {
         float v = random_float(seed, (uint64_t)i, 3);
         if (m->dtype == VL_F32) m->weight[i] = w.f32[i] = v;
-        else if (m->dtype == VL_F16) m->weight[i] = vl_half_to_float(w.f16[i] = vl_float_to_half(v));
+        else if (m->dtype == VL_F16)
+            m->weight[i] = vl_half_to_float(w.f16[i] = vl_float_to_half(v));
         else m->weight[i] = (double)(w.i8[i] = (int8_t)(v * 42)) * m->scale[i % m->C];
     }
     add(m->store, "linear.weight", m->dtype, 2, SLOTS, m->C, &w);
@@ -68,7 +71,8 @@ static void make(made *m, int32_t K, vl_dtype dtype, vl_linear_norm norm)
     vl_store_set(m->store, "family", vl_span_of("logistic"), NULL);
 }
 
-/* ---- The plain version ------------------------------------------------------------------------ */
+/* ---- The plain version ------------------------------------------------------------------------
+ */
 
 static double plain_norm(const made *m, const int32_t *ids, const float *x, int32_t n)
 {
@@ -144,8 +148,7 @@ static void check_forward(const made *m, const vl_model *model, const texts *t, 
     for (int b = 0; b < 24; b++) {
         int32_t from = t->offsets[b], n = t->offsets[b + 1] - from, one[2] = {0, n};
         plain_logits(expected, m, t->ids + from, weights ? t->x + from : NULL, n);
-        for (int k = 0; k < m->K; k++)
-            assert_true(fabs(expected[k] - logits[b * m->K + k]) < 2e-4);
+        for (int k = 0; k < m->K; k++) assert_true(fabs(expected[k] - logits[b * m->K + k]) < 2e-4);
         vl_batch single = {t->ids + from, weights ? t->x + from : NULL, one, 1};
         model->class->forward(model, &single, NULL, alone); /* alone: the same bits */
         assert_memory_equal(alone, logits + b * m->K, (size_t)m->K * sizeof *alone);
@@ -185,7 +188,8 @@ static void test_explanation(void **state)
     for_all(check_explanation);
 }
 
-/* ---- A tiny interpreter of graphs -------------------------------------------------------------- */
+/* ---- A tiny interpreter of graphs --------------------------------------------------------------
+ */
 
 typedef struct array {
     char name[VL_GRAPH_NAME];
@@ -236,10 +240,14 @@ static double element(const vl_tensor *t, int64_t i)
 static double apply(vl_op op, double a, double b)
 {
     switch (op) {
-    case VL_OP_ADD: return a + b;
-    case VL_OP_SUB: return a - b;
-    case VL_OP_MUL: return a * b;
-    default: return (double)((float)a / (float)b); /* as float does: 0 / 0 is NaN */
+    case VL_OP_ADD:
+        return a + b;
+    case VL_OP_SUB:
+        return a - b;
+    case VL_OP_MUL:
+        return a * b;
+    default:
+        return (double)((float)a / (float)b); /* as float does: 0 / 0 is NaN */
     }
 }
 
@@ -284,7 +292,8 @@ static void matmul(machine *m, const vl_node *n, const array *a, const array *b)
     array *out = new_value(m, n->output, 2, (int64_t[]){a->shape[0], b->shape[1]});
     for (int64_t i = 0; i < size_of(out); i++)
         for (int64_t k = 0; k < a->shape[1]; k++)
-            out->v[i] += a->v[i / b->shape[1] * a->shape[1] + k] * b->v[k * b->shape[1] + i % b->shape[1]];
+            out->v[i] +=
+                a->v[i / b->shape[1] * a->shape[1] + k] * b->v[k * b->shape[1] + i % b->shape[1]];
 }
 
 static void reduce_sum(machine *m, const vl_node *n, const array *a)
@@ -317,10 +326,18 @@ static void run_node(machine *m, const vl_node *n)
     array a = *value(m, n->input[0]), b = {0};
     if (n->inputs > 1) b = *value(m, n->input[1]);
     switch (n->op) {
-    case VL_OP_GATHER: gather(m, n, &a, &b); return;
-    case VL_OP_MATMUL: matmul(m, n, &a, &b); return;
-    case VL_OP_REDUCE_SUM: reduce_sum(m, n, &a); return;
-    case VL_OP_UNSQUEEZE: unsqueeze(m, n, &a); return;
+    case VL_OP_GATHER:
+        gather(m, n, &a, &b);
+        return;
+    case VL_OP_MATMUL:
+        matmul(m, n, &a, &b);
+        return;
+    case VL_OP_REDUCE_SUM:
+        reduce_sum(m, n, &a);
+        return;
+    case VL_OP_UNSQUEEZE:
+        unsqueeze(m, n, &a);
+        return;
     case VL_OP_SQRT:
     case VL_OP_CAST: {
         array *out = new_value(m, n->output, a.rank, a.shape);
@@ -329,7 +346,8 @@ static void run_node(machine *m, const vl_node *n)
         if (n->op == VL_OP_CAST) assert_int_equal(n->to, VL_F32);
         return;
     }
-    default: broadcast(m, n, &a, &b);
+    default:
+        broadcast(m, n, &a, &b);
     }
 }
 
@@ -392,10 +410,11 @@ static void test_graph(void **state)
     for_all(check_graph);
 }
 
-/* ---- What must be refused ---------------------------------------------------------------------- */
+/* ---- What must be refused ----------------------------------------------------------------------
+ */
 
-static const char *left_out;            /* a tensor that is not there */
-static const vl_tensor *replaced;       /* a tensor that is another */
+static const char *left_out;      /* a tensor that is not there */
+static const vl_tensor *replaced; /* a tensor that is another */
 
 /* A copy of a good store with that change. */
 static vl_store *changed_store(const made *m)
@@ -443,36 +462,84 @@ static void test_refused(void **state)
     made m;
     for (int K = 2; K <= 3; K++) {
         make(&m, K, VL_I8, VL_NORM_L2);
-        static const char *const names[] = {"linear.weight", "linear.bias", "linear.scale", "linear.square"};
+        static const char *const names[] = {"linear.weight", "linear.bias", "linear.scale",
+                                            "linear.square"};
         for (size_t i = 0; i < LENGTH(names); i++) {
             left_out = names[i];
             expect_refused(changed_store(&m), VALENCE_FORMAT, names[i]);
         }
         left_out = NULL;
         int C = m.C;
-        refuse_tensor(&m, (vl_tensor){.name = "linear.weight", .dtype = VL_I8, .rank = 1, .shape = {SLOTS}}, VALENCE_FORMAT);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.weight", .dtype = VL_I8, .rank = 2, .shape = {SLOTS, C + 1}}, VALENCE_FORMAT);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.weight", .dtype = VL_I8, .rank = 3, .shape = {SLOTS, C, 1}}, VALENCE_FORMAT);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.weight", .dtype = VL_BF16, .rank = 2, .shape = {SLOTS, C}}, VALENCE_UNSUPPORTED);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.weight", .dtype = VL_F64, .rank = 2, .shape = {SLOTS, C}}, VALENCE_UNSUPPORTED);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {1}}, VALENCE_FORMAT);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {0}}, VALENCE_FORMAT);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.bias", .dtype = VL_F16, .rank = 1, .shape = {K}}, VALENCE_FORMAT);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.bias", .dtype = VL_F32, .rank = 2, .shape = {K, 1}}, VALENCE_FORMAT);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.scale", .dtype = VL_F32, .rank = 1, .shape = {C + 1}}, VALENCE_FORMAT);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.scale", .dtype = VL_I32, .rank = 1, .shape = {C}}, VALENCE_FORMAT);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.square", .dtype = VL_F32, .rank = 1, .shape = {SLOTS - 1}}, VALENCE_FORMAT);
+        refuse_tensor(
+            &m, (vl_tensor){.name = "linear.weight", .dtype = VL_I8, .rank = 1, .shape = {SLOTS}},
+            VALENCE_FORMAT);
+        refuse_tensor(
+            &m,
+            (vl_tensor){
+                .name = "linear.weight", .dtype = VL_I8, .rank = 2, .shape = {SLOTS, C + 1}},
+            VALENCE_FORMAT);
+        refuse_tensor(
+            &m,
+            (vl_tensor){.name = "linear.weight", .dtype = VL_I8, .rank = 3, .shape = {SLOTS, C, 1}},
+            VALENCE_FORMAT);
+        refuse_tensor(
+            &m,
+            (vl_tensor){.name = "linear.weight", .dtype = VL_BF16, .rank = 2, .shape = {SLOTS, C}},
+            VALENCE_UNSUPPORTED);
+        refuse_tensor(
+            &m,
+            (vl_tensor){.name = "linear.weight", .dtype = VL_F64, .rank = 2, .shape = {SLOTS, C}},
+            VALENCE_UNSUPPORTED);
+        refuse_tensor(&m,
+                      (vl_tensor){.name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {1}},
+                      VALENCE_FORMAT);
+        refuse_tensor(&m,
+                      (vl_tensor){.name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {0}},
+                      VALENCE_FORMAT);
+        refuse_tensor(&m,
+                      (vl_tensor){.name = "linear.bias", .dtype = VL_F16, .rank = 1, .shape = {K}},
+                      VALENCE_FORMAT);
+        refuse_tensor(
+            &m, (vl_tensor){.name = "linear.bias", .dtype = VL_F32, .rank = 2, .shape = {K, 1}},
+            VALENCE_FORMAT);
+        refuse_tensor(
+            &m, (vl_tensor){.name = "linear.scale", .dtype = VL_F32, .rank = 1, .shape = {C + 1}},
+            VALENCE_FORMAT);
+        refuse_tensor(&m,
+                      (vl_tensor){.name = "linear.scale", .dtype = VL_I32, .rank = 1, .shape = {C}},
+                      VALENCE_FORMAT);
+        refuse_tensor(
+            &m,
+            (vl_tensor){.name = "linear.square", .dtype = VL_F32, .rank = 1, .shape = {SLOTS - 1}},
+            VALENCE_FORMAT);
         float bad[3] = {0, NAN, 0};
-        refuse_tensor(&m, (vl_tensor){.name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {K}, .data = bad}, VALENCE_FORMAT);
+        refuse_tensor(
+            &m,
+            (vl_tensor){
+                .name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {K}, .data = bad},
+            VALENCE_FORMAT);
         bad[1] = 0, bad[0] = -INFINITY;
-        refuse_tensor(&m, (vl_tensor){.name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {K}, .data = bad}, VALENCE_FORMAT);
-        refuse_tensor(&m, (vl_tensor){.name = "linear.scale", .dtype = VL_F32, .rank = 1, .shape = {C}, .data = bad}, VALENCE_FORMAT);
+        refuse_tensor(
+            &m,
+            (vl_tensor){
+                .name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {K}, .data = bad},
+            VALENCE_FORMAT);
+        refuse_tensor(
+            &m,
+            (vl_tensor){
+                .name = "linear.scale", .dtype = VL_F32, .rank = 1, .shape = {C}, .data = bad},
+            VALENCE_FORMAT);
         vl_store_close(m.store);
     }
     /* more classes than rows of logits may have */
     make(&m, 3, VL_F32, VL_NORM_NONE);
     static float many[65537];
-    vl_tensor bias = {.name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {65537}, .data = many, .bytes = sizeof many};
+    vl_tensor bias = {.name = "linear.bias",
+                      .dtype = VL_F32,
+                      .rank = 1,
+                      .shape = {65537},
+                      .data = many,
+                      .bytes = sizeof many};
     replaced = &bias;
     expect_refused(changed_store(&m), VALENCE_FORMAT, "linear.bias");
     replaced = NULL;
@@ -506,13 +573,25 @@ static void test_refused_weights(void **state)
     make(&m, 2, VL_F32, VL_NORM_NONE);
     float w[SLOTS] = {0};
     w[SLOTS - 1] = NAN;
-    refuse_tensor(&m, (vl_tensor){.name = "linear.weight", .dtype = VL_F32, .rank = 2, .shape = {SLOTS, 1}, .data = w}, VALENCE_FORMAT);
+    refuse_tensor(
+        &m,
+        (vl_tensor){
+            .name = "linear.weight", .dtype = VL_F32, .rank = 2, .shape = {SLOTS, 1}, .data = w},
+        VALENCE_FORMAT);
     uint16_t h[SLOTS] = {0};
     h[3] = 0xFC00;
-    refuse_tensor(&m, (vl_tensor){.name = "linear.weight", .dtype = VL_F16, .rank = 2, .shape = {SLOTS, 1}, .data = h}, VALENCE_FORMAT);
+    refuse_tensor(
+        &m,
+        (vl_tensor){
+            .name = "linear.weight", .dtype = VL_F16, .rank = 2, .shape = {SLOTS, 1}, .data = h},
+        VALENCE_FORMAT);
     vl_store_close(m.store);
     make(&m, 2, VL_F32, VL_NORM_L2);
-    refuse_tensor(&m, (vl_tensor){.name = "linear.square", .dtype = VL_F32, .rank = 1, .shape = {SLOTS}, .data = w}, VALENCE_FORMAT);
+    refuse_tensor(
+        &m,
+        (vl_tensor){
+            .name = "linear.square", .dtype = VL_F32, .rank = 1, .shape = {SLOTS}, .data = w},
+        VALENCE_FORMAT);
     vl_store_close(m.store);
 }
 
@@ -535,7 +614,8 @@ static void test_norm_names(void **state)
     (void)state;
     vl_linear_norm norm;
     for (int n = VL_NORM_NONE; n <= VL_NORM_L2; n++) {
-        assert_int_equal(vl_linear_norm_parse(&norm, vl_linear_norm_name((vl_linear_norm)n), NULL), VALENCE_OK);
+        assert_int_equal(vl_linear_norm_parse(&norm, vl_linear_norm_name((vl_linear_norm)n), NULL),
+                         VALENCE_OK);
         assert_int_equal(norm, n);
     }
     assert_int_equal(vl_linear_norm_parse(&norm, "", NULL), VALENCE_ARGUMENT);
@@ -545,10 +625,14 @@ static void test_norm_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward),          cmocka_unit_test(test_explanation),
-        cmocka_unit_test(test_graph),            cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_refused_metadata), cmocka_unit_test(test_refused_weights),
-        cmocka_unit_test(test_no_memory),        cmocka_unit_test(test_norm_names),
+        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_explanation),
+        cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused_metadata),
+        cmocka_unit_test(test_refused_weights),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_norm_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_linear_writer.c: what is written reads back as the model that was meant, as exactly as its type
- * allows; the int8 scale is the better of those tried. */
+/* test_linear_writer.c: what is written reads back as the model that was meant, as exactly as its
+ * type allows; the int8 scale is the better of those tried. */
 #include "test.h"
 
 #include <math.h>
@@ -27,8 +27,8 @@ static void make(made *m, int32_t K, vl_linear_norm norm)
         m->square[s] = (float)s / 7;
     }
     for (int k = 0; k < K; k++) m->bias[k] = (float)k - 1.25f;
-    m->w = (vl_linear_weights){m->weight, m->bias, norm == VL_NORM_L2 ? m->square : NULL, m->usage,
-                               SLOTS, K, C, norm};
+    m->w = (vl_linear_weights){
+        m->weight, m->bias, norm == VL_NORM_L2 ? m->square : NULL, m->usage, SLOTS, K, C, norm};
 }
 
 static double loss_of(const float *weight, const float *usage, int rows, int stride, float scale)
@@ -58,7 +58,8 @@ static void test_scale(void **state)
         }
     /* one giant that hardly occurs among many small ones: it is cut off */
     float w[101], usage[101];
-    for (int i = 0; i < 101; i++) w[i] = i < 100 ? 0.001f * (float)(i - 50) : 10, usage[i] = i < 100 ? 1e6f : 1e-6f;
+    for (int i = 0; i < 101; i++)
+        w[i] = i < 100 ? 0.001f * (float)(i - 50) : 10, usage[i] = i < 100 ? 1e6f : 1e-6f;
     assert_true(vl_int8_scale(w, usage, 101, 1) < 10.0f / 127 / 3);
     for (int i = 0; i < 101; i++) w[i] = 0;
     assert_true(vl_int8_scale(w, usage, 101, 1) == 1);
@@ -89,7 +90,8 @@ static void test_read_back(void **state)
                 for (int32_t id = 0; id < SLOTS; id++)
                     for (int32_t c = 0; c < m.w.C; c++) {
                         float is = m.weight[id * m.w.C + c];
-                        float got = vl_linear_contribution(l, id, K == 2 ? 2 : 1, 1, K == 2 ? 1 : c);
+                        float got =
+                            vl_linear_contribution(l, id, K == 2 ? 2 : 1, 1, K == 2 ? 1 : c);
                         double most = dtypes[d] == VL_F32   ? 0
                                       : dtypes[d] == VL_F16 ? fabs(is) / 2048 + 1e-7
                                                             : l->scale[c] * 0.5001;

@@ -41,7 +41,8 @@ static void make(problem *q, int32_t K, bool counts, bool extras)
     for (int64_t i = 0; i < ROWS; i++) {
         int64_t at = r->offsets[i], count = (int64_t)(vl_random_at(1, (uint64_t)i) % 16), id = 0;
         for (int64_t k = 0; k < count; k++) {
-            id += 1 + (int64_t)(unit(2 + (uint64_t)i, (uint64_t)k) * unit(3, (uint64_t)(i * 16 + k)) * 250);
+            id += 1 + (int64_t)(unit(2 + (uint64_t)i, (uint64_t)k) *
+                                unit(3, (uint64_t)(i * 16 + k)) * 250);
             if (id >= SLOTS - 20) break;
             if (r->x) r->x[at] = (float)(1 + k % 3);
             r->ids[at++] = (int32_t)id;
@@ -52,14 +53,21 @@ static void make(problem *q, int32_t K, bool counts, bool extras)
         r->weight[i] = (float)(0.5 + unit(6, (uint64_t)i));
         norm[i] = (float)(1 + unit(7, (uint64_t)i));
         skip[i] = extras && i % 7 == 3;
-        for (int32_t c = 0; c < q->C; c++) offset[i * q->C + c] = (float)(unit(8, (uint64_t)(i * 4 + c)) - 0.5);
+        for (int32_t c = 0; c < q->C; c++)
+            offset[i * q->C + c] = (float)(unit(8, (uint64_t)(i * 4 + c)) - 0.5);
     }
     r->nonzeros = r->offsets[ROWS];
     assert_int_equal(vl_rows_transpose(r, NULL, NULL), VALENCE_OK);
     for (int s = 0; s < SLOTS; s++) factor[s] = (float)(0.3 + unit(9, (uint64_t)s));
-    q->p = (vl_logistic_problem){.rows = r, .factor = factor, .norm = norm, .skip = extras ? skip : NULL,
-                                 .offset = extras ? offset : NULL, .K = K, .cost = 1.5,
-                                 .max_iterations = 0, .tolerance = 1e-12};
+    q->p = (vl_logistic_problem){.rows = r,
+                                 .factor = factor,
+                                 .norm = norm,
+                                 .skip = extras ? skip : NULL,
+                                 .offset = extras ? offset : NULL,
+                                 .K = K,
+                                 .cost = 1.5,
+                                 .max_iterations = 0,
+                                 .tolerance = 1e-12};
 }
 
 static bool holds(const vl_rows *r, int64_t row, int64_t slot)
@@ -80,7 +88,8 @@ static double plain_loss(const problem *q, const double *w, int64_t slot)
         for (int32_t c = 0; c < q->C; c++) {
             z[c] = (q->p.offset ? q->p.offset[i * q->C + c] : 0) + w[SLOTS * q->C + c];
             for (int64_t k = r->offsets[i]; k < r->offsets[i + 1]; k++)
-                z[c] += w[r->ids[k] * q->C + c] * q->p.factor[r->ids[k]] * (r->x ? r->x[k] : 1) / q->p.norm[i];
+                z[c] += w[r->ids[k] * q->C + c] * q->p.factor[r->ids[k]] * (r->x ? r->x[k] : 1) /
+                        q->p.norm[i];
         }
         for (int32_t c = 0; c < q->C; c++) sum += exp(z[c]);
         if (q->C == 1) loss += r->weight[i] * log1p(exp(r->label[i] ? -z[0] : z[0]));
@@ -181,7 +190,8 @@ static void test_solution(void **state)
                 for (int32_t c = 0; c < q.C; c++) {
                     z[c] = w[SLOTS * q.C + c];
                     for (int64_t k = q.rows.offsets[i]; k < q.rows.offsets[i + 1]; k++)
-                        z[c] += w[q.rows.ids[k] * q.C + c] * q.p.factor[q.rows.ids[k]] / q.p.norm[i];
+                        z[c] +=
+                            w[q.rows.ids[k] * q.C + c] * q.p.factor[q.rows.ids[k]] / q.p.norm[i];
                     if (z[c] > best) best = z[said = c];
                 }
                 if (K == 2) said = z[0] > 0;
@@ -270,8 +280,10 @@ static void test_progress_and_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradient), cmocka_unit_test(test_solution),
-        cmocka_unit_test(test_threads),  cmocka_unit_test(test_skip),
+        cmocka_unit_test(test_gradient),
+        cmocka_unit_test(test_solution),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_skip),
         cmocka_unit_test(test_progress_and_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

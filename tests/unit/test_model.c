@@ -8,7 +8,8 @@
 #include "base/hash.h"
 #include "models/model.h"
 
-/* ---- A tiny encoder: embedding, one averaging attention, mean, linear --------------------------- */
+/* ---- A tiny encoder: embedding, one averaging attention, mean, linear ---------------------------
+ */
 
 enum { V = 50, C = 12, CLASSES = 3 };
 
@@ -63,7 +64,8 @@ static vl_status encoder_forward(const vl_model *model, const vl_batch *batch, v
             float sum = 0;
             for (int32_t t = 0; t < T; t++)
                 for (int c = 0; c < C; c++)
-                    sum += state[((int64_t)from + t) * C + c] * m->output[c * CLASSES + k] / (float)T;
+                    sum +=
+                        state[((int64_t)from + t) * C + c] * m->output[c * CLASSES + k] / (float)T;
             logits[b * CLASSES + k] = sum;
         }
     }
@@ -78,7 +80,7 @@ static vl_status encoder_describe(const vl_model *m, vl_graph *g, valence_error 
 
 static vl_status encoder_build(vl_model **out, const vl_store *store, valence_error *error);
 
-static const vl_model_class encoder_class = {"tiny-encoder", encoder_build, encoder_scratch,
+static const vl_model_class encoder_class = {"tiny-encoder",  encoder_build,    encoder_scratch,
                                              encoder_forward, encoder_describe, encoder_close};
 
 static vl_status encoder_build(vl_model **out, const vl_store *store, valence_error *error)
@@ -88,23 +90,37 @@ static vl_status encoder_build(vl_model **out, const vl_store *store, valence_er
     VL_TRY(vl_store_expect(store, "output", VL_F32, 2, (int64_t[]){C, CLASSES}, &output, error));
     encoder *m = vl_alloc_zero(VL_MEM_MODEL, sizeof *m);
     if (!m) return vl_fail_memory(error, sizeof *m, "an encoder");
-    *m = (encoder){{&encoder_class, CLASSES, (int32_t)embedding->shape[0]}, embedding->data, output->data};
+    *m = (encoder){
+        {&encoder_class, CLASSES, (int32_t)embedding->shape[0]}, embedding->data, output->data};
     *out = &m->head;
     return VALENCE_OK;
 }
 
-/* ---- Its tests --------------------------------------------------------------------------------- */
+/* ---- Its tests ---------------------------------------------------------------------------------
+ */
 
 static vl_store *encoder_store(void)
 {
     static float embedding[V * C], output[C * CLASSES];
     vl_store *s;
-    for (int i = 0; i < V * C; i++) embedding[i] = (float)(vl_random_at(1, (uint64_t)i) >> 40) * 0x1p-23f - 1;
-    for (int i = 0; i < C * CLASSES; i++) output[i] = (float)(vl_random_at(2, (uint64_t)i) >> 40) * 0x1p-23f - 1;
+    for (int i = 0; i < V * C; i++)
+        embedding[i] = (float)(vl_random_at(1, (uint64_t)i) >> 40) * 0x1p-23f - 1;
+    for (int i = 0; i < C * CLASSES; i++)
+        output[i] = (float)(vl_random_at(2, (uint64_t)i) >> 40) * 0x1p-23f - 1;
     assert_int_equal(vl_store_open(&s, NULL), VALENCE_OK);
-    vl_tensor t = {.name = "embedding", .dtype = VL_F32, .rank = 2, .shape = {V, C}, .data = embedding, .bytes = sizeof embedding};
+    vl_tensor t = {.name = "embedding",
+                   .dtype = VL_F32,
+                   .rank = 2,
+                   .shape = {V, C},
+                   .data = embedding,
+                   .bytes = sizeof embedding};
     assert_int_equal(vl_store_add(s, &t, NULL), VALENCE_OK);
-    t = (vl_tensor){.name = "output", .dtype = VL_F32, .rank = 2, .shape = {C, CLASSES}, .data = output, .bytes = sizeof output};
+    t = (vl_tensor){.name = "output",
+                    .dtype = VL_F32,
+                    .rank = 2,
+                    .shape = {C, CLASSES},
+                    .data = output,
+                    .bytes = sizeof output};
     assert_int_equal(vl_store_add(s, &t, NULL), VALENCE_OK);
     return s;
 }
@@ -119,7 +135,8 @@ static void forward(const vl_model *m, const vl_batch *batch, float *logits)
     memset(block, 0xA5, size + GUARD);
     assert_int_equal(m->class->forward(m, batch, scratch, logits), VALENCE_OK);
     for (size_t i = 0; i < 64; i++) assert_int_equal((unsigned char)block[i], 0xA5);
-    for (size_t i = 64 + size; i < size + GUARD; i++) assert_int_equal((unsigned char)block[i], 0xA5);
+    for (size_t i = 64 + size; i < size + GUARD; i++)
+        assert_int_equal((unsigned char)block[i], 0xA5);
     free(block);
 }
 
@@ -155,7 +172,8 @@ static void test_token_model(void **state)
     vl_store_close(store);
 }
 
-/* ---- The table of families --------------------------------------------------------------------- */
+/* ---- The table of families ---------------------------------------------------------------------
+ */
 
 static void test_families(void **state)
 {
@@ -167,9 +185,19 @@ static void test_families(void **state)
         vl_model *m;
         float logits[2];
         assert_int_equal(vl_store_open(&s, NULL), VALENCE_OK);
-        vl_tensor t = {.name = "linear.weight", .dtype = VL_F32, .rank = 2, .shape = {8, 1}, .data = weight, .bytes = sizeof weight};
+        vl_tensor t = {.name = "linear.weight",
+                       .dtype = VL_F32,
+                       .rank = 2,
+                       .shape = {8, 1},
+                       .data = weight,
+                       .bytes = sizeof weight};
         vl_store_add(s, &t, NULL);
-        t = (vl_tensor){.name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {2}, .data = bias, .bytes = sizeof bias};
+        t = (vl_tensor){.name = "linear.bias",
+                        .dtype = VL_F32,
+                        .rank = 1,
+                        .shape = {2},
+                        .data = bias,
+                        .bytes = sizeof bias};
         vl_store_add(s, &t, NULL);
         vl_store_set(s, "linear.norm", vl_span_of("count"), NULL);
         vl_store_set(s, "family", vl_span_of(families[i]), NULL);

@@ -1,5 +1,5 @@
-/* test_model_config.c: what is written reads back; whatever else stands there is refused by name; the
- * checksum covers everything but itself. */
+/* test_model_config.c: what is written reads back; whatever else stands there is refused by name;
+ * the checksum covers everything but itself. */
 #include "test.h"
 
 #include "base/mem.h"
@@ -30,12 +30,17 @@ static vl_store *features_store(void)
 static void test_features(void **state)
 {
     (void)state;
-    static const uint32_t passes[] = {0, VL_CLEAN_DEFAULT, VL_CLEAN_ONE(HTML) | VL_CLEAN_ONE(NEGATION)};
+    static const uint32_t passes[] = {0, VL_CLEAN_DEFAULT,
+                                      VL_CLEAN_ONE(HTML) | VL_CLEAN_ONE(NEGATION)};
     for (size_t p = 0; p < LENGTH(passes); p++)
         for (int kind = 0; kind < 12; kind++) {
             vl_store *s = open_store();
-            vl_features f = {.passes = passes[p], .word_flags = kind % 2 ? VL_WORDS_MARKS : 0, .max_n = 1 + kind / 4,
-                             .counts = kind / 2 % 2, .table = {fingerprints, 3}}, got;
+            vl_features f = {.passes = passes[p],
+                             .word_flags = kind % 2 ? VL_WORDS_MARKS : 0,
+                             .max_n = 1 + kind / 4,
+                             .counts = kind / 2 % 2,
+                             .table = {fingerprints, 3}},
+                        got;
             assert_int_equal(vl_model_config_write_features(s, &f, NULL), VALENCE_OK);
             assert_int_equal(vl_model_config_read_features(&got, s, NULL), VALENCE_OK);
             assert_int_equal(got.passes, f.passes);
@@ -75,16 +80,18 @@ static void test_features_refused(void **state)
     vl_store *s = features_store();
     set(s, "text.passes", "lower,shout");
     refuse_features(s, VALENCE_ARGUMENT, "shout");
-    static const char *const wrong[][2] = {{"text.words", "letters"}, {"text.features", "tfidf"}, {"text.ngrams", "4"},
-                                           {"text.ngrams", "0"}, {"text.ngrams", ""}, {"text.words", "words "}};
+    static const char *const wrong[][2] = {{"text.words", "letters"}, {"text.features", "tfidf"},
+                                           {"text.ngrams", "4"},      {"text.ngrams", "0"},
+                                           {"text.ngrams", ""},       {"text.words", "words "}};
     for (size_t i = 0; i < LENGTH(wrong); i++) {
         s = features_store();
         set(s, wrong[i][0], wrong[i][1]);
         refuse_features(s, VALENCE_UNSUPPORTED, wrong[i][0]);
     }
-    const vl_tensor tables[] = {
-        {.dtype = VL_I16, .rank = 2, .shape = {3, 8}}, {.dtype = VL_U16, .rank = 2, .shape = {6, 4}},
-        {.dtype = VL_U16, .rank = 1, .shape = {24}},   {.dtype = VL_U16, .rank = 2, .shape = {0, 8}}};
+    const vl_tensor tables[] = {{.dtype = VL_I16, .rank = 2, .shape = {3, 8}},
+                                {.dtype = VL_U16, .rank = 2, .shape = {6, 4}},
+                                {.dtype = VL_U16, .rank = 1, .shape = {24}},
+                                {.dtype = VL_U16, .rank = 2, .shape = {0, 8}}};
     for (size_t i = 0; i < LENGTH(tables); i++) {
         vl_tensor t = tables[i];
         vl_store *whole = features_store();
@@ -123,8 +130,17 @@ static void test_labels(void **state)
 static void test_labels_refused(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", "[]", "[\"one\"]", "{\"a\":\"b\",\"c\":\"d\"}", "[\"a\",1]", "[\"a\",null]",
-                                        "[\"a\",\"b\"", "\"a\"", "[\"a\",\"b\\u0000c\"]", "[\"a\",[\"b\"]]", "[\"a\",\"\\ud800\"]"};
+    static const char *const wrong[] = {"",
+                                        "[]",
+                                        "[\"one\"]",
+                                        "{\"a\":\"b\",\"c\":\"d\"}",
+                                        "[\"a\",1]",
+                                        "[\"a\",null]",
+                                        "[\"a\",\"b\"",
+                                        "\"a\"",
+                                        "[\"a\",\"b\\u0000c\"]",
+                                        "[\"a\",[\"b\"]]",
+                                        "[\"a\",\"\\ud800\"]"};
     for (size_t i = 0; i < LENGTH(wrong); i++) {
         vl_store *s = open_store();
         char **got = (char **)1;
@@ -161,13 +177,16 @@ static void test_temperature(void **state)
     vl_store_close(s);
 }
 
-/* ---- Checksum ---------------------------------------------------------------------------------- */
+/* ---- Checksum ----------------------------------------------------------------------------------
+ */
 
 static const float data[6] = {1, 2, 3, 4, 5, 6};
 
-static void add(vl_store *s, const char *name, vl_dtype dtype, int64_t rows, int64_t columns, const void *bytes)
+static void add(vl_store *s, const char *name, vl_dtype dtype, int64_t rows, int64_t columns,
+                const void *bytes)
 {
-    vl_tensor t = {.name = name, .dtype = dtype, .rank = 2, .shape = {rows, columns}, .data = bytes};
+    vl_tensor t = {
+        .name = name, .dtype = dtype, .rank = 2, .shape = {rows, columns}, .data = bytes};
     assert_true(vl_tensor_size(&t, &t.bytes));
     assert_int_equal(vl_store_add_copy(s, &t, NULL), VALENCE_OK);
 }
@@ -180,7 +199,8 @@ static vl_status check_changed(int change)
     memcpy(other, data, sizeof other);
     if (change == 1) other[5] = 7;
     if (change == 7) add(s, "b", VL_F32, 1, 1, data); /* another order: the same */
-    add(s, change == 2 ? "c" : "a", change == 3 ? VL_I32 : VL_F32, change == 4 ? 3 : 2, change == 4 ? 2 : 3, other);
+    add(s, change == 2 ? "c" : "a", change == 3 ? VL_I32 : VL_F32, change == 4 ? 3 : 2,
+        change == 4 ? 2 : 3, other);
     if (change != 7 && change != 5) add(s, "b", VL_F32, 1, 1, data);
     set(s, "format", VL_MODEL_FORMAT);
     set(s, change == 6 ? "key2" : "key", "value");
@@ -205,7 +225,8 @@ static void test_checksum(void **state)
 {
     (void)state;
     for (int change = 0; change <= 9; change++)
-        assert_int_equal(check_changed(change), change == 0 || change == 7 ? VALENCE_OK : VALENCE_FORMAT);
+        assert_int_equal(check_changed(change),
+                         change == 0 || change == 7 ? VALENCE_OK : VALENCE_FORMAT);
 }
 
 static void test_not_ours(void **state)

@@ -1,5 +1,6 @@
-/* test_model_open.c: model files: opened, described, looked for by name, and refused: missing, cut at
- * every length, with any single bit changed, with parts that do not fit together, without memory. */
+/* test_model_open.c: model files: opened, described, looked for by name, and refused: missing, cut
+ * at every length, with any single bit changed, with parts that do not fit together, without
+ * memory. */
 #include "made_model.h"
 
 #include <sys/stat.h>
@@ -15,7 +16,8 @@ static vl_status open_bytes(valence_model **m, const char *bytes, size_t len, va
 {
     vl_mapped_file none = {.slot = -1};
     *m = NULL;
-    return vl_engine_model_make(m, &none, (vl_span){bytes, len}, "name", "made.safetensors", NULL, error);
+    return vl_engine_model_make(m, &none, (vl_span){bytes, len}, "name", "made.safetensors", NULL,
+                                error);
 }
 
 static void test_open_and_describe(void **state)
@@ -85,7 +87,8 @@ static void test_truncated(void **state)
     valence_model *m;
     for (size_t len = 0; len < b.len; len++) {
         valence_error error = {0};
-        char *copy = aligned_alloc(64, (len + 64) / 64 * 64); /* reading past it is seen by the sanitizer */
+        char *copy =
+            aligned_alloc(64, (len + 64) / 64 * 64); /* reading past it is seen by the sanitizer */
         memcpy(copy, b.data, len);
         assert_int_equal(open_bytes(&m, copy, len, &error), VALENCE_FORMAT);
         assert_null(m);
@@ -113,7 +116,8 @@ static void test_bit_flips(void **state)
         b.data[bit / 8] = (char)(b.data[bit / 8] ^ 1 << bit % 8);
         valence_error error = {0};
         vl_status status = open_bytes(&m, b.data, b.len, &error);
-        if (status == VALENCE_OK) fail_msg("bit %d of byte %d does not matter", (int)(bit % 8), (int)(bit / 8));
+        if (status == VALENCE_OK)
+            fail_msg("bit %d of byte %d does not matter", (int)(bit % 8), (int)(bit / 8));
         assert_int_equal(error.code, status);
         assert_true(status != VALENCE_NO_MEMORY && error.message[0]);
         b.data[bit / 8] = (char)(b.data[bit / 8] ^ 1 << bit % 8);
@@ -123,11 +127,12 @@ static void test_bit_flips(void **state)
     vl_buffer_release(&b);
 }
 
-/* ---- Files whose checksum is right, but whose parts are not -------------------------------------- */
+/* ---- Files whose checksum is right, but whose parts are not
+ * -------------------------------------- */
 
 /* The store with metadata key changed (value NULL: left out) and one tensor replaced (if any). */
-static void expect_store_refused(const char *key, const char *value, const vl_tensor *replaced, vl_status status,
-                                 const char *part)
+static void expect_store_refused(const char *key, const char *value, const vl_tensor *replaced,
+                                 vl_status status, const char *part)
 {
     vl_store *whole = made_model_store(small), *s;
     valence_model *m;
@@ -178,11 +183,26 @@ static void test_parts(void **state)
     expect_store_refused("text.passes", "scream", NULL, VALENCE_ARGUMENT, "scream");
     expect_store_refused("calibration.temperature", "-2", NULL, VALENCE_FORMAT, "temperature");
     expect_store_refused("linear.norm", "l7", NULL, VALENCE_ARGUMENT, "l7");
-    vl_tensor t = {.name = "features.fingerprints", .dtype = VL_U16, .rank = 2, .shape = {8, 8}, .data = table, .bytes = sizeof table};
+    vl_tensor t = {.name = "features.fingerprints",
+                   .dtype = VL_U16,
+                   .rank = 2,
+                   .shape = {8, 8},
+                   .data = table,
+                   .bytes = sizeof table};
     expect_store_refused(NULL, NULL, &t, VALENCE_FORMAT, "size");
-    t = (vl_tensor){.name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {3}, .data = bias, .bytes = sizeof bias};
+    t = (vl_tensor){.name = "linear.bias",
+                    .dtype = VL_F32,
+                    .rank = 1,
+                    .shape = {3},
+                    .data = bias,
+                    .bytes = sizeof bias};
     expect_store_refused(NULL, NULL, &t, VALENCE_FORMAT, "linear.weight");
-    t = (vl_tensor){.name = "linear.bias", .dtype = VL_F32, .rank = 1, .shape = {2}, .data = nan_bias, .bytes = sizeof nan_bias};
+    t = (vl_tensor){.name = "linear.bias",
+                    .dtype = VL_F32,
+                    .rank = 1,
+                    .shape = {2},
+                    .data = nan_bias,
+                    .bytes = sizeof nan_bias};
     expect_store_refused(NULL, NULL, &t, VALENCE_FORMAT, "linear.bias");
 }
 
@@ -275,10 +295,14 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open_and_describe), cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_truncated),         cmocka_unit_test(test_bit_flips),
-        cmocka_unit_test(test_parts),             cmocka_unit_test(test_options),
-        cmocka_unit_test(test_by_name),           cmocka_unit_test(test_replaced_by_rename),
+        cmocka_unit_test(test_open_and_describe),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_by_name),
+        cmocka_unit_test(test_replaced_by_rename),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_naive_bayes.c: weights and priors against the formula of naive_bayes.h, written out; K = 2 and
- * centring change no probability. */
+/* test_naive_bayes.c: weights and priors against the formula of naive_bayes.h, written out; K = 2
+ * and centring change no probability. */
 #include "test.h"
 
 #include <math.h>
@@ -20,12 +20,17 @@ typedef struct made {
 static void make(made *m, int K)
 {
     memset(m, 0, sizeof *m);
-    m->v = (vl_vocabulary){.buckets = SLOTS / 8, .slots = SLOTS, .numbers = m->numbers, .columns = K, .counts = m->counts};
+    m->v = (vl_vocabulary){.buckets = SLOTS / 8,
+                           .slots = SLOTS,
+                           .numbers = m->numbers,
+                           .columns = K,
+                           .counts = m->counts};
     for (int s = 0; s < SLOTS; s++) {
         if (s % 5 == 4) continue;
         m->numbers[s] = (uint64_t)(s + 1) << 17;
         m->v.used++;
-        for (int k = 0; k < K; k++) m->counts[s * K + k] = (float)(vl_random_at((uint64_t)s, (uint64_t)k) % 30) / 2;
+        for (int k = 0; k < K; k++)
+            m->counts[s * K + k] = (float)(vl_random_at((uint64_t)s, (uint64_t)k) % 30) / 2;
     }
     for (int k = 0; k < K; k++) m->class_texts[k] = 20 + 15 * k;
 }
@@ -47,7 +52,9 @@ static void test_weights(void **state)
             made m;
             float weight[SLOTS * K_MOST], bias[K_MOST];
             make(&m, K);
-            assert_int_equal(vl_naive_bayes_weights(weight, bias, &m.v, m.class_texts, K, alphas[a]), VALENCE_OK);
+            assert_int_equal(
+                vl_naive_bayes_weights(weight, bias, &m.v, m.class_texts, K, alphas[a]),
+                VALENCE_OK);
             int C = K == 2 ? 1 : K;
             for (int s = 0; s < SLOTS; s++) {
                 double sum = 0;
@@ -105,15 +112,18 @@ static void test_no_memory(void **state)
     float weight[SLOTS], bias[2];
     make(&m, 2);
     vl_mem_fail_from(1);
-    assert_int_equal(vl_naive_bayes_weights(weight, bias, &m.v, m.class_texts, 2, 1), VALENCE_NO_MEMORY);
+    assert_int_equal(vl_naive_bayes_weights(weight, bias, &m.v, m.class_texts, 2, 1),
+                     VALENCE_NO_MEMORY);
     vl_mem_fail_from(0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_weights), cmocka_unit_test(test_priors),
-        cmocka_unit_test(test_empty_class), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_priors),
+        cmocka_unit_test(test_empty_class),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,8 @@
 /* An n-gram number with that bucket's upper bits and that fingerprint. */
 static uint64_t ngram_of(uint32_t bucket, uint32_t buckets, uint16_t fingerprint)
 {
-    uint64_t high = (((uint64_t)bucket << 32) + buckets - 1) / buckets + 512; /* the fingerprint takes 8 bits of it */
+    uint64_t high = (((uint64_t)bucket << 32) + buckets - 1) / buckets +
+                    512; /* the fingerprint takes 8 bits of it */
     uint64_t ngram = high << 32;
     ngram = (ngram & ~((uint64_t)0xFFFF << 24)) | (uint64_t)fingerprint << 24;
     return ngram;
@@ -87,7 +88,8 @@ static void test_kernels(void **state)
     static uint64_t ngrams[400];
     static int32_t expected[400 + 16], got[400 + 32];
     size_t page = (size_t)sysconf(_SC_PAGESIZE), room = 40 * page;
-    char *memory = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *memory =
+        mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(memory != MAP_FAILED);
     assert_int_equal(mprotect(memory + room, page, PROT_NONE), 0);
     const uint64_t seed = 9;

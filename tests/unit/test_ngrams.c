@@ -1,5 +1,5 @@
-/* test_ngrams.c: numbers (part of the model format), windows across blocks, and everything against a
- * plain version over the list of all words. */
+/* test_ngrams.c: numbers (part of the model format), windows across blocks, and everything against
+ * a plain version over the list of all words. */
 #include "test.h"
 
 #include "base/cpu.h"
@@ -105,8 +105,7 @@ static void test_long_text(void **state)
     static char text[LEN];
     static uint64_t words[LEN], got[3 * LEN], expected[3 * LEN];
     const uint64_t seed = 4;
-    for (uint64_t i = 0; i < LEN; i++)
-        text[i] = "abcdefg    .'"[vl_random_at(seed, i) % 13];
+    for (uint64_t i = 0; i < LEN; i++) text[i] = "abcdefg    .'"[vl_random_at(seed, i) % 13];
     for (int max_n = 1; max_n <= 3; max_n++) {
         vl_ngram_window window = {0};
         int count = 0, n = 0, blocks = 0;
@@ -154,8 +153,10 @@ static void test_no_collisions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers_are_the_format), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_windows),                cmocka_unit_test(test_long_text),
+        cmocka_unit_test(test_numbers_are_the_format),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_long_text),
         cmocka_unit_test(test_no_collisions),
     };
     int failed = 0;

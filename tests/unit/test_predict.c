@@ -1,5 +1,5 @@
-/* test_predict.c: predictions through valence.h: probabilities, empty texts, the options that abstain,
- * contexts, threads, instruction sets, and that nothing is allocated. */
+/* test_predict.c: predictions through valence.h: probabilities, empty texts, the options that
+ * abstain, contexts, threads, instruction sets, and that nothing is allocated. */
 #include "made_model.h"
 
 #include <math.h>
@@ -36,7 +36,8 @@ static void predict(valence_context *c, const char *text, valence_prediction *p)
 static void test_prediction(void **state)
 {
     (void)state;
-    const made_model kinds[] = {two, three, {.K = 40, .logistic = true, .dtype = VL_F32, .capacity = 20000}};
+    const made_model kinds[] = {
+        two, three, {.K = 40, .logistic = true, .dtype = VL_F32, .capacity = 20000}};
     for (size_t i = 0; i < LENGTH(kinds); i++) {
         valence_model *m = open_model(kinds[i], NULL);
         valence_context *c = open_context(m);
@@ -56,7 +57,9 @@ static void test_prediction(void **state)
             }
             assert_true(fabs(sum - 1) < 1e-5);
             for (int k = 0; k < kinds[i].K; k++)
-                assert_true(fabs(p.probabilities[k] - exp((p.logits[k] - p.logits[0]) / info.temperature) / scaled) < 1e-4);
+                assert_true(fabs(p.probabilities[k] -
+                                 exp((p.logits[k] - p.logits[0]) / info.temperature) / scaled) <
+                            1e-4);
             assert_true(p.score == p.probabilities[p.label_index]);
             assert_string_equal(p.label, info.labels[p.label_index]);
             assert_int_equal(p.empty, 0);
@@ -97,7 +100,8 @@ static void test_empty(void **state)
         predict(c, some[i], &p);
         assert_int_equal(p.empty, 0);
     }
-    assert_int_equal(valence_context_predict(c, "\0\0x\0", 4, &p, NULL), VALENCE_OK); /* NUL is a blank */
+    assert_int_equal(valence_context_predict(c, "\0\0x\0", 4, &p, NULL),
+                     VALENCE_OK); /* NUL is a blank */
     assert_int_equal(p.empty, 0);
     valence_context_close(c);
     valence_model_close(m);
@@ -119,7 +123,8 @@ static void check_options(made_model kind, double band, double least)
         if (i % 2) text[strlen(text) / (1 + i % 9)] = '\0'; /* shorter: less sure */
         predict(c, text, &p);
         const char *expected = info.labels[p.label_index];
-        if (kind.K == 2 && p.probabilities[p.label_index] - 0.5f < (float)band) expected = "neutral";
+        if (kind.K == 2 && p.probabilities[p.label_index] - 0.5f < (float)band)
+            expected = "neutral";
         if (p.probabilities[p.label_index] < (float)least) expected = "uncertain";
         assert_string_equal(p.label, expected);
         neutral += strcmp(expected, "neutral") == 0;
@@ -169,7 +174,8 @@ static void test_context_is_clean(void **state)
     }
 }
 
-/* ---- Threads ----------------------------------------------------------------------------------- */
+/* ---- Threads -----------------------------------------------------------------------------------
+ */
 
 enum { TEXTS = 200, THREADS = 8 };
 
@@ -195,7 +201,8 @@ static void *ask(void *argument)
         size_t len = (size_t)(made_text(text, (int)(n % 3), n) - text);
         vl_status status = i % 2 ? valence_context_predict(c, text, len, &p, NULL)
                                  : valence_predict(s->m, text, len, &p, NULL);
-        if (status != VALENCE_OK || p.score != s->score[n] || p.label_index != s->index[n]) s->wrong++;
+        if (status != VALENCE_OK || p.score != s->score[n] || p.label_index != s->index[n])
+            s->wrong++;
     }
     valence_context_close(c);
     return NULL;
@@ -215,18 +222,21 @@ static void test_threads(void **state)
         s.score[n] = p.score;
         s.index[n] = p.label_index;
     }
-    for (int t = 0; t < THREADS; t++) assert_int_equal(pthread_create(&threads[t], NULL, ask, &s), 0);
+    for (int t = 0; t < THREADS; t++)
+        assert_int_equal(pthread_create(&threads[t], NULL, ask, &s), 0);
     for (int t = 0; t < THREADS; t++) pthread_join(threads[t], NULL);
     assert_int_equal(s.wrong, 0);
     valence_model_close(s.m);
 }
 
-/* ---- Instruction sets ----------------------------------------------------------------------------- */
+/* ---- Instruction sets
+ * ----------------------------------------------------------------------------- */
 
 static void test_instruction_sets(void **state)
 {
     (void)state;
-    const made_model kinds[] = {two, three, {.K = 2, .dtype = VL_F16, .counts = true, .logistic = true}};
+    const made_model kinds[] = {
+        two, three, {.K = 2, .dtype = VL_F16, .counts = true, .logistic = true}};
     for (size_t i = 0; i < LENGTH(kinds); i++) {
         valence_model *m = open_model(kinds[i], NULL);
         valence_context *c = open_context(m);
@@ -234,12 +244,15 @@ static void test_instruction_sets(void **state)
             char text[800];
             float expected[3];
             size_t len = (size_t)(made_text(text, (int)n % kinds[i].K, n) - text);
-            if (n % 3 == 0) len += (size_t)sprintf(text + len, " Gr\u00F6\u00DFe \u2014 DON\u2019T! \U0001F600 \xFF");
+            if (n % 3 == 0)
+                len += (size_t)sprintf(text + len,
+                                       " Gr\u00F6\u00DFe \u2014 DON\u2019T! \U0001F600 \xFF");
             for (vl_isa isa = VL_ISA_SCALAR; isa <= vl_isa_detected(); isa++) {
                 valence_prediction p;
                 vl_isa_limit(isa);
                 assert_int_equal(valence_context_predict(c, text, len, &p, NULL), VALENCE_OK);
-                if (isa == VL_ISA_SCALAR) memcpy(expected, p.logits, (size_t)kinds[i].K * sizeof(float));
+                if (isa == VL_ISA_SCALAR)
+                    memcpy(expected, p.logits, (size_t)kinds[i].K * sizeof(float));
                 assert_memory_equal(p.logits, expected, (size_t)kinds[i].K * sizeof(float));
             }
         }
@@ -248,7 +261,8 @@ static void test_instruction_sets(void **state)
     }
 }
 
-/* ---- Memory -------------------------------------------------------------------------------------- */
+/* ---- Memory
+ * -------------------------------------------------------------------------------------- */
 
 static void test_allocations(void **state)
 {
@@ -289,7 +303,8 @@ static void test_no_memory(void **state)
         vl_mem_fail_from(0);
         if (status == VALENCE_OK) {
             vl_mem_fail_from(1);
-            assert_int_equal(valence_context_predict(c, "SOME Text!", 10, &p, &error), VALENCE_NO_MEMORY);
+            assert_int_equal(valence_context_predict(c, "SOME Text!", 10, &p, &error),
+                             VALENCE_NO_MEMORY);
             vl_mem_fail_from(0);
             assert_int_equal(error.code, VALENCE_NO_MEMORY);
             assert_int_equal(valence_context_predict(c, "SOME Text!", 10, &p, &error), VALENCE_OK);

@@ -1,5 +1,5 @@
-/* test_rows.c: rows are what features.h gives for each text; the transpose holds the same entries by
- * column, rows ascending; any number of threads. */
+/* test_rows.c: rows are what features.h gives for each text; the transpose holds the same entries
+ * by column, rows ascending; any number of threads. */
 #include "made_corpus.h"
 
 #include "base/mem.h"
@@ -24,13 +24,14 @@ static vl_features pipeline(const vl_corpus *c, bool counts)
     vl_feature_scratch *s;
     memset(fingerprints, 0, sizeof fingerprints);
     assert_int_equal(vl_feature_scratch_open(&s, &f, NULL), VALENCE_OK);
-    for (int64_t i = 0; i < c->count; i += 5) vl_features_stream(&f, s, c->examples[i].text, insert, NULL, NULL);
+    for (int64_t i = 0; i < c->count; i += 5)
+        vl_features_stream(&f, s, c->examples[i].text, insert, NULL, NULL);
     vl_feature_scratch_close(s);
     return f;
 }
 
-static void check_row(const vl_rows *r, int64_t row, const vl_corpus *c, int64_t example, const vl_features *f,
-                      vl_feature_scratch *s)
+static void check_row(const vl_rows *r, int64_t row, const vl_corpus *c, int64_t example,
+                      const vl_features *f, vl_feature_scratch *s)
 {
     vl_batch b;
     assert_int_equal(vl_features_of_text(f, s, c->examples[example].text, &b, NULL), VALENCE_OK);
@@ -41,7 +42,8 @@ static void check_row(const vl_rows *r, int64_t row, const vl_corpus *c, int64_t
     assert_int_equal(got.offsets[1], b.offsets[1]);
     assert_memory_equal(got.ids, b.ids, (size_t)b.offsets[1] * sizeof *b.ids);
     assert_int_equal(got.weights != NULL, f->counts);
-    if (f->counts) assert_memory_equal(got.weights, b.weights, (size_t)b.offsets[1] * sizeof *b.weights);
+    if (f->counts)
+        assert_memory_equal(got.weights, b.weights, (size_t)b.offsets[1] * sizeof *b.weights);
     assert_int_equal(r->label[row], vl_corpus_label(c, example));
     assert_true(r->weight[row] == c->groups[c->examples[example].group].weight);
 }

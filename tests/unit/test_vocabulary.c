@@ -14,14 +14,16 @@ static vl_counts *counts_of(const vl_corpus *c, int max_n, float min_count, uint
     vl_counts *counts = malloc(sizeof *counts);
     vl_features f = {.max_n = max_n, .table = {nothing, 1}};
     vl_counts_init(counts, c->K);
-    assert_int_equal(vl_counts_add_corpus(counts, c, &f, held_out, min_count, NULL, NULL), VALENCE_OK);
+    assert_int_equal(vl_counts_add_corpus(counts, c, &f, held_out, min_count, NULL, NULL),
+                     VALENCE_OK);
     return counts;
 }
 
 static void class_texts_of(double *texts, const vl_corpus *c)
 {
     for (int k = 0; k < c->K; k++) texts[k] = 0;
-    for (int64_t i = 0; i < c->count; i++) texts[vl_corpus_label(c, i)] += c->groups[c->examples[i].group].weight;
+    for (int64_t i = 0; i < c->count; i++)
+        texts[vl_corpus_label(c, i)] += c->groups[c->examples[i].group].weight;
 }
 
 static void release(vl_counts *c)
@@ -35,7 +37,8 @@ static double plain_strength(const float *n, const double *texts, int K, double 
     double all = 0, every = 0, best = 0;
     for (int k = 0; k < K; k++) all += n[k], every += texts[k];
     for (int k = 0; k < K; k++)
-        best = fmax(best, fabs(log((n[k] + a) / (texts[k] + 2 * a) / ((all - n[k] + a) / (every - texts[k] + 2 * a)))));
+        best = fmax(best, fabs(log((n[k] + a) / (texts[k] + 2 * a) /
+                                   ((all - n[k] + a) / (every - texts[k] + 2 * a)))));
     return best;
 }
 
@@ -46,12 +49,15 @@ static void test_strength(void **state)
     static const float counts[][3] = {{0, 0, 0}, {1, 0, 0}, {10, 5, 2.5f}, {0, 50, 25}, {3, 3, 3}};
     for (size_t i = 0; i < LENGTH(counts); i++)
         for (int K = 2; K <= 3; K++)
-            assert_true(fabs(vl_ngram_strength(counts[i], texts, K, 3) - plain_strength(counts[i], texts, K, 3)) < 1e-5);
-    assert_true(vl_ngram_strength(counts[2], texts, 3, 1e-6f) < 1e-5); /* in proportion: says nothing */
+            assert_true(fabs(vl_ngram_strength(counts[i], texts, K, 3) -
+                             plain_strength(counts[i], texts, K, 3)) < 1e-5);
+    assert_true(vl_ngram_strength(counts[2], texts, 3, 1e-6f) <
+                1e-5); /* in proportion: says nothing */
 }
 
 /* Every slot: a fingerprint with its n-gram, whose counts are those counted. */
-static void expect_consistent(const vl_vocabulary *v, const vl_counts *c, const vl_vocabulary_options *o)
+static void expect_consistent(const vl_vocabulary *v, const vl_counts *c,
+                              const vl_vocabulary_options *o)
 {
     vl_ngram_table table = vl_vocabulary_table(v);
     int64_t used = 0;
@@ -91,9 +97,13 @@ static void test_choice(void **state)
             for (size_t i = 0; i < LENGTH(capacities); i++)
                 for (int held_out = 0; held_out < 2; held_out++) {
                     vl_vocabulary v;
-                    vl_vocabulary_options o = {.capacity = capacities[i], .min_count = 2, .smoothing = 1,
-                                               .choice = (vl_choice)choice, .held_out = held_out};
-                    assert_int_equal(vl_vocabulary_choose(&v, c, texts, K, &o, NULL, NULL), VALENCE_OK);
+                    vl_vocabulary_options o = {.capacity = capacities[i],
+                                               .min_count = 2,
+                                               .smoothing = 1,
+                                               .choice = (vl_choice)choice,
+                                               .held_out = held_out};
+                    assert_int_equal(vl_vocabulary_choose(&v, c, texts, K, &o, NULL, NULL),
+                                     VALENCE_OK);
                     expect_consistent(&v, c, &o);
                     if (i == 3) assert_true(v.used > 1000);
                     vl_vocabulary_release(&v);
@@ -112,7 +122,8 @@ static void test_strongest(void **state)
     vl_counts *c = counts_of(&m.c, 2, 0, 0);
     double texts[2];
     class_texts_of(texts, &m.c);
-    vl_vocabulary_options o = {.capacity = 400, .min_count = 2, .smoothing = 1, .choice = VL_CHOOSE_EVIDENCE};
+    vl_vocabulary_options o = {
+        .capacity = 400, .min_count = 2, .smoothing = 1, .choice = VL_CHOOSE_EVIDENCE};
     vl_vocabulary v;
     assert_int_equal(vl_vocabulary_choose(&v, c, texts, 2, &o, NULL, NULL), VALENCE_OK);
     assert_in_range(v.used, 300, 400);
@@ -151,7 +162,8 @@ static void expect_same(const vl_vocabulary *a, const vl_vocabulary *b)
 {
     assert_int_equal(a->slots, b->slots);
     assert_int_equal(a->used, b->used);
-    assert_memory_equal(a->fingerprints, b->fingerprints, (size_t)a->slots * sizeof *a->fingerprints);
+    assert_memory_equal(a->fingerprints, b->fingerprints,
+                        (size_t)a->slots * sizeof *a->fingerprints);
     assert_memory_equal(a->numbers, b->numbers, (size_t)a->slots * sizeof *a->numbers);
     assert_memory_equal(a->counts, b->counts, (size_t)(a->slots * a->columns) * sizeof *a->counts);
 }
@@ -168,8 +180,12 @@ static void test_same_for_all(void **state)
         for (int g = 0; g < 3; g++) m.c.groups[g].weight = 0.7f;
         double texts[3];
         class_texts_of(texts, &m.c);
-        vl_counts *c = counts_of(&m.c, 3, 0, VL_HELD_OUT_BELOW), *closed = counts_of(&m.c, 3, min_count, VL_HELD_OUT_BELOW);
-        vl_vocabulary_options o = {.capacity = 2000, .min_count = min_count, .smoothing = 1, .choice = VL_CHOOSE_EVIDENCE,
+        vl_counts *c = counts_of(&m.c, 3, 0, VL_HELD_OUT_BELOW),
+                  *closed = counts_of(&m.c, 3, min_count, VL_HELD_OUT_BELOW);
+        vl_vocabulary_options o = {.capacity = 2000,
+                                   .min_count = min_count,
+                                   .smoothing = 1,
+                                   .choice = VL_CHOOSE_EVIDENCE,
                                    .held_out = held_out};
         vl_vocabulary first, v;
         assert_int_equal(vl_vocabulary_choose(&first, c, texts, 3, &o, NULL, NULL), VALENCE_OK);
@@ -206,10 +222,13 @@ static void test_all_alike(void **state)
     for (int choice = VL_CHOOSE_STRENGTH; choice <= VL_CHOOSE_FREQUENCY; choice++) {
         vl_vocabulary v, again;
         vl_workers *w = open_workers(3);
-        vl_vocabulary_options o = {.capacity = 100, .min_count = 1, .smoothing = 1, .choice = (vl_choice)choice};
-        assert_int_equal(vl_vocabulary_choose(&v, c, (double[]){9, 9}, 2, &o, NULL, NULL), VALENCE_OK);
+        vl_vocabulary_options o = {
+            .capacity = 100, .min_count = 1, .smoothing = 1, .choice = (vl_choice)choice};
+        assert_int_equal(vl_vocabulary_choose(&v, c, (double[]){9, 9}, 2, &o, NULL, NULL),
+                         VALENCE_OK);
         assert_in_range(v.used, 80, 100);
-        assert_int_equal(vl_vocabulary_choose(&again, c, (double[]){9, 9}, 2, &o, w, NULL), VALENCE_OK);
+        assert_int_equal(vl_vocabulary_choose(&again, c, (double[]){9, 9}, 2, &o, w, NULL),
+                         VALENCE_OK);
         expect_same(&v, &again);
         vl_vocabulary_release(&v);
         vl_vocabulary_release(&again);
@@ -260,9 +279,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strength),     cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_strongest),    cmocka_unit_test(test_same_for_all),
-        cmocka_unit_test(test_all_alike),    cmocka_unit_test(test_nothing_left),
+        cmocka_unit_test(test_strength),  cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_strongest), cmocka_unit_test(test_same_for_all),
+        cmocka_unit_test(test_all_alike), cmocka_unit_test(test_nothing_left),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

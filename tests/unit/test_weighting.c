@@ -16,7 +16,8 @@ static void test_names(void **state)
     vl_weighting w;
     valence_error error;
     for (int i = VL_WEIGH_PRESENCE; i <= VL_WEIGH_TFIDF_NB; i++) {
-        assert_int_equal(vl_weighting_parse(&w, vl_weighting_name((vl_weighting)i), NULL), VALENCE_OK);
+        assert_int_equal(vl_weighting_parse(&w, vl_weighting_name((vl_weighting)i), NULL),
+                         VALENCE_OK);
         assert_int_equal(w, i);
     }
     assert_int_equal(vl_weighting_parse(&w, "tf-idf", &error), VALENCE_ARGUMENT);
@@ -34,7 +35,8 @@ static void test_factors(void **state)
     vl_weighting_factors(f, VL_WEIGH_PRESENCE, counts, 4, 2, texts, 2, 1);
     for (int i = 0; i < 4; i++) assert_true(f[i] == 1);
     vl_weighting_factors(f, VL_WEIGH_TFIDF, counts, 4, 2, texts, 2, 1);
-    const double idf[4] = {log(41.0 / 11) + 1, log(41.0 / 31) + 1, log(41.0 / 21) + 1, log(41.0) + 1};
+    const double idf[4] = {log(41.0 / 11) + 1, log(41.0 / 31) + 1, log(41.0 / 21) + 1,
+                           log(41.0) + 1};
     for (int i = 0; i < 4; i++) assert_true(near(f[i], idf[i]));
     vl_weighting_factors(f, VL_WEIGH_NB, counts, 4, 2, texts, 2, 1);
     const double nb[4] = {fabs(log((11.0 / 12) / (1.0 / 32))), fabs(log((1.0 / 12) / (31.0 / 32))),
@@ -54,7 +56,8 @@ static void test_many_classes(void **state)
     vl_weighting_factors(f, VL_WEIGH_NB, counts, 2, 3, texts, 3, 0.5f);
     double best = 0;
     for (int k = 0; k < 3; k++) {
-        double p = (counts[k] + 0.5) / (texts[k] + 1), q = (6 - counts[k] + 0.5) / (40 - texts[k] + 1);
+        double p = (counts[k] + 0.5) / (texts[k] + 1),
+               q = (6 - counts[k] + 0.5) / (40 - texts[k] + 1);
         best = fmax(best, fabs(log(p / q)));
     }
     assert_true(near(f[0], best));
@@ -93,8 +96,10 @@ static void test_norms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names), cmocka_unit_test(test_factors),
-        cmocka_unit_test(test_many_classes), cmocka_unit_test(test_norms),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_factors),
+        cmocka_unit_test(test_many_classes),
+        cmocka_unit_test(test_norms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

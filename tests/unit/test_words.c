@@ -10,7 +10,8 @@
 
 static vl_word_block block;
 
-/* All words of a text, as "a|b|c"; words longer than 40 bytes as "<length>". Freed by the caller. */
+/* All words of a text, as "a|b|c"; words longer than 40 bytes as "<length>". Freed by the caller.
+ */
 static char *words_of(const char *text, size_t len, unsigned flags)
 {
     char *out = calloc(1, 2 * len + 16);
@@ -119,15 +120,16 @@ static void test_unicode(void **state)
     expect_flags("\u201Cgood\u201D", VL_WORDS_MARKS, "\"|good|\"");
     expect_flags("so\u2014so", VL_WORDS_MARKS, "so|-|so");
     expect_flags("wait\u2026", VL_WORDS_MARKS, "wait|.|.|.");
-    expect("cafe\u0301", "cafe");                   /* a combining accent is dropped */
-    expect("na\u00EFve", "na\u00EFve");             /* a letter with one stays */
+    expect("cafe\u0301", "cafe");                           /* a combining accent is dropped */
+    expect("na\u00EFve", "na\u00EFve");                     /* a letter with one stays */
     expect("great\U0001F600good", "great|\U0001F600|good"); /* symbols are words */
-    expect("\u2764\uFE0F", "\u2764");               /* the variation selector is dropped */
+    expect("\u2764\uFE0F", "\u2764");                       /* the variation selector is dropped */
     expect("5\u20AC", "5|\u20AC");
-    expect("a\u00A0b\u3000c\u200Bd", "a|b|cd"); /* no-break and wide blanks cut, a joiner does not */
+    expect("a\u00A0b\u3000c\u200Bd",
+           "a|b|cd"); /* no-break and wide blanks cut, a joiner does not */
     expect("\u0662\u0663 \u2167", "\u0662\u0663|\u2177"); /* Nd, Nl */
-    expect("x\u00B2", "x\u00B2");                   /* No */
-    expect_flags("\u3001\u00BF", VL_WORDS_MARKS, ""); /* other punctuation is a blank */
+    expect("x\u00B2", "x\u00B2");                         /* No */
+    expect_flags("\u3001\u00BF", VL_WORDS_MARKS, "");     /* other punctuation is a blank */
     expect("\u023Aa", "\u2C65"
                       "a"); /* lower case is longer than upper case */
     expect_flags("don\xC2\x92t \xC2\x93hi\xC2\x94 \xC2\x85", VL_WORDS_MARKS,
@@ -143,7 +145,7 @@ static void test_invalid_utf8(void **state)
     expect("a\xC3 b", "a|b");
     expect("a\xE2\x82", "a");
     expect("\xC0\xAFx", "x");
-    expect("\xED\xA0\x80x", "x");      /* a surrogate */
+    expect("\xED\xA0\x80x", "x");     /* a surrogate */
     expect("\xF4\x90\x80\x80x", "x"); /* above U+10FFFF */
 }
 
@@ -152,7 +154,8 @@ static void test_plain_room(void **state)
 {
     (void)state;
     static char text[VL_WORDS_BLOCK / 2], out[VL_WORDS_BLOCK + 64];
-    const char *worst[] = {"\xC2\x85", "\xC2\xA9", "\u20AC", "\U0001F600", "\u023A", "\xFF", "\u2026"};
+    const char *worst[] = {"\xC2\x85", "\xC2\xA9", "\u20AC", "\U0001F600",
+                           "\u023A",   "\xFF",     "\u2026"};
     for (size_t w = 0; w < LENGTH(worst); w++) {
         size_t n = strlen(worst[w]), len = 0;
         for (; len + n <= sizeof text; len += n) memcpy(text + len, worst[w], n);
@@ -163,7 +166,8 @@ static void test_plain_room(void **state)
     }
 }
 
-/* ---- Hashes: computed by an independent program from the definition in words.c ----------------- */
+/* ---- Hashes: computed by an independent program from the definition in words.c -----------------
+ */
 
 static void test_hashes_are_the_format(void **state)
 {
@@ -261,7 +265,8 @@ static void test_pieces(void **state)
     const uint64_t seed = 31;
     for (int kind = 0; kind < 4; kind++) {
         for (size_t i = 0; i < sizeof text; i++)
-            text[i] = i % 97 == 96 ? ' ' : random_byte(kind, vl_random_at(seed + (uint64_t)kind, i));
+            text[i] =
+                i % 97 == 96 ? ' ' : random_byte(kind, vl_random_at(seed + (uint64_t)kind, i));
         for (unsigned flags = 0; flags <= VL_WORDS_MARKS; flags++) {
             char *whole = words_of(text, sizeof text, flags);
             char *joined = calloc(1, 3 * sizeof text);
@@ -282,7 +287,8 @@ static void test_pieces(void **state)
     }
 }
 
-/* ---- A plain cutter of ASCII text, written from words.h ---------------------------------------- */
+/* ---- A plain cutter of ASCII text, written from words.h ----------------------------------------
+ */
 
 static int is_word(int c)
 {
@@ -313,7 +319,8 @@ static void test_against_plain(void **state)
     char text[600];
     for (uint64_t round = 0; round < 2000; round++) {
         size_t len = vl_random_at(seed, round) % 300;
-        for (size_t i = 0; i < len; i++) text[i] = random_byte(1 + 2 * (round & 1), vl_random_at(seed + round, i));
+        for (size_t i = 0; i < len; i++)
+            text[i] = random_byte(1 + 2 * (round & 1), vl_random_at(seed + round, i));
         char *expected = plain_words(text, len, round & 2 ? VL_WORDS_MARKS : 0);
         char *got = words_of(text, len, round & 2 ? VL_WORDS_MARKS : 0);
         if (len < 41 || strchr(got, '<') == NULL) assert_string_equal(got, expected);
@@ -322,7 +329,8 @@ static void test_against_plain(void **state)
     }
 }
 
-/* ---- Instruction sets -------------------------------------------------------------------------- */
+/* ---- Instruction sets --------------------------------------------------------------------------
+ */
 
 static void expect_same_block(const vl_word_block *a, const vl_word_block *b)
 {
@@ -358,7 +366,8 @@ static void test_instruction_sets(void **state)
     (void)state;
     enum { MOST = 9000 };
     size_t page = (size_t)sysconf(_SC_PAGESIZE), size = (MOST / page + 1) * page;
-    char *room = mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *room =
+        mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(room != MAP_FAILED);
     assert_int_equal(mprotect(room + size, page, PROT_NONE), 0);
     const uint64_t seed = 20240611;
@@ -367,7 +376,8 @@ static void test_instruction_sets(void **state)
         for (int kind = 0; kind < 4; kind++) {
             char *text = room + size - len; /* any alignment; ends where reading is forbidden */
             for (size_t i = 0; i < len; i++)
-                text[i] = random_byte(kind, vl_random_at(seed + round * 4 + (uint64_t)kind, i) >> 7);
+                text[i] =
+                    random_byte(kind, vl_random_at(seed + round * 4 + (uint64_t)kind, i) >> 7);
             compare(text, len);
         }
     }
@@ -377,12 +387,18 @@ static void test_instruction_sets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ascii),          cmocka_unit_test(test_apostrophes),
-        cmocka_unit_test(test_marks),          cmocka_unit_test(test_nul_bytes),
-        cmocka_unit_test(test_unicode),        cmocka_unit_test(test_invalid_utf8),
-        cmocka_unit_test(test_plain_room),     cmocka_unit_test(test_hashes_are_the_format),
-        cmocka_unit_test(test_hash_of_place),  cmocka_unit_test(test_long_runs),
-        cmocka_unit_test(test_pieces),         cmocka_unit_test(test_against_plain),
+        cmocka_unit_test(test_ascii),
+        cmocka_unit_test(test_apostrophes),
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_nul_bytes),
+        cmocka_unit_test(test_unicode),
+        cmocka_unit_test(test_invalid_utf8),
+        cmocka_unit_test(test_plain_room),
+        cmocka_unit_test(test_hashes_are_the_format),
+        cmocka_unit_test(test_hash_of_place),
+        cmocka_unit_test(test_long_runs),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_against_plain),
         cmocka_unit_test(test_instruction_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
