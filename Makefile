@@ -39,7 +39,7 @@ CLI_SRC  := $(sort $(wildcard src/cli/*.c) $(wildcard src/serve/*.c))
 LIB_OBJ  := $(patsubst src/%,$(O)/%.o,$(basename $(LIB_SRC)))
 CLI_OBJ  := $(patsubst src/%.c,$(O)/%.o,$(CLI_SRC))
 
-.PHONY: all demo check test bench fuzz models install clean layers format deps-build deps-test
+.PHONY: all demo check test bench fuzz models install clean layers format deps-build deps-test deps-bench
 .DEFAULT_GOAL := all
 .SECONDARY:
 
@@ -103,6 +103,8 @@ deps-build:
 	@tools/deps.sh build
 deps-test:
 	@tools/deps.sh test
+deps-bench:
+	@tools/deps.sh bench
 $(LIB_OBJ) $(CLI_OBJ): | $(if $(filter-out clean format layers,$(MAKECMDGOALS)),deps-build)
 
 # ---- Fuzzing: make fuzz [FUZZ_RUNS=10000000] [FUZZ_ONLY=fuzz_csv] ---------------------------------
@@ -132,7 +134,7 @@ fuzz: $(FUZZ_ONLY:%=build/fuzz/%)
 models: all
 	tools/make_models.sh $(O)/valence $(SETS)
 
-bench: deps-test all
+bench: deps-bench all $(KERNELS)
 	python3 bench/bench.py --build $(O)
 
 demo: all

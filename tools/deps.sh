@@ -1,13 +1,15 @@
 #!/bin/sh
-# deps.sh build|test: installs what is missing to build (or to build and test) valence on Debian.
+# deps.sh build|test|bench: installs what is missing to build, test or benchmark valence on Debian.
 # Nothing missing: says and does nothing. Without apt it prints the list and stops.
 set -eu
 build="gcc g++ make libsimdjson-dev libutf8proc-dev libxxhash-dev libzstd-dev zlib1g-dev"
-test="libcmocka-dev python3 python3-venv zstd binutils qemu-user"
+test="libcmocka-dev python3 python3-venv zstd binutils qemu-user pkg-config"
+bench="liblinear-tools"
 case "${1:-build}" in
 build) want="$build" ;;
 test) want="$build $test" ;;
-*) echo "usage: tools/deps.sh build|test" >&2; exit 2 ;;
+bench) want="$build $test $bench" ;;
+*) echo "usage: tools/deps.sh build|test|bench" >&2; exit 2 ;;
 esac
 
 missing=""
@@ -32,7 +34,7 @@ if [ -n "$missing" ]; then
 fi
 
 # Tests compare with Python packages in an environment of their own.
-if [ "${1:-build}" = test ] && [ ! -f build/venv/.complete ]; then
+if [ "${1:-build}" != build ] && [ ! -f build/venv/.complete ]; then
     echo "Setting up build/venv for the tests" >&2
     mkdir -p build
     python3 -m venv build/venv

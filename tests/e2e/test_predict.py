@@ -473,7 +473,7 @@ def slow_pipe(tmp_path_factory):
 def test_progress_on_a_terminal_with_share_rate_and_time_left(tmp_path):
     texts = "".join(f"the film number {i} was good and the plot was bad but funny\n" for i in range(200_000))
     path = tmp_path / "long.txt"
-    path.write_text(texts * 5)
+    path.write_text(texts * 8)
     out = tmp_path / "out.jsonl"
     code, shown = on_terminal(["predict", "-i", path, "-o", out, "-t", "1"])
     assert code == 0
@@ -481,7 +481,7 @@ def test_progress_on_a_terminal_with_share_rate_and_time_left(tmp_path):
     assert len(updates) >= 2, f"too few updates (is it faster than a second now? give it more): {shown[:300]!r}"
     shares = [int(u[0]) for u in updates]
     assert shares == sorted(shares) and shares[-1] > shares[0] and all(int(u[1]) > 0 for u in updates)
-    assert re.search(r"\r\x1b\[K1000000 texts in [\d.]+ s \(\d+/s\) -> .*out.jsonl\n$", shown), shown[-200:]
+    assert re.search(r"\r\x1b\[K1600000 texts in [\d.]+ s \(\d+/s\) -> .*out.jsonl\n$", shown), shown[-200:]
     r = valence("predict", "-i", path, "-o", out, "-t", "1")  # the same in a pipe: silence
     assert r.err == "" and r.out == ""
 

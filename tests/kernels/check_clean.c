@@ -116,7 +116,7 @@ int check_clean(void)
         bool good = equals_scalar(isa, seed);
         printf("%s %d - clean %s equals scalar (seed %llu)\n", good ? "ok" : "not ok", ++test,
                vl_isa_name(isa), (unsigned long long)seed);
-        if (good) printf("# clean %s: %.1f GB/s\n", vl_isa_name(isa), gigabytes_per_second(isa));
+        if (good) printf("# clean %s: %.2f GB/s\n", vl_isa_name(isa), gigabytes_per_second(isa));
         failed += !good;
     }
     return failed;

@@ -96,7 +96,7 @@ int check_csv_scan(void)
         failed += !good;
         printf("%s %d - csv scan %s\n", good ? "ok" : "not ok", (int)isa + 1, vl_isa_name(isa));
         if (!good) continue;
-        printf("# csv scan %s: %.1f GB/s with quotes, %.1f GB/s without\n", vl_isa_name(isa),
+        printf("# csv scan %s: %.2f GB/s with quotes, %.1f GB/s without\n", vl_isa_name(isa),
                speed(scan, (vl_csv_rules){',', true}, bytes),
                speed(scan, (vl_csv_rules){'\t', false}, bytes));
     }
