@@ -160,7 +160,6 @@ static vl_status run(const char *model_name, const char *path, const vl_source_o
     if (status == VALENCE_OK && latency) {
         valence_model_describe(model, &info);
         double clean = time_clean(&t);
-        time_predict(&t, context, latency); /* caches and, for models that clean, buffers */
         warm_up(&t, context);
         int64_t before = vl_mem_usage_total().allocations;
         double predict = time_predict(&t, context, latency);
