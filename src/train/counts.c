@@ -14,7 +14,6 @@ enum {
     ROUND_BYTES = 128 << 20, /* of text counted at once: its entries take five times that */
     SLAB_BYTES = 32 << 20,
     SEEN = 1 << 14, /* a quarter of the first-level cache */
-    GROUP_BITS = 17,
     LEAST_CAPACITY = 256
 };
 
@@ -94,11 +93,11 @@ static float *part_entry(const vl_counts *c, vl_count_part *p, uint64_t number)
     return values_at(c, p, i);
 }
 
-/* A number whose upper 47 bits are all 0 would mean "free": it counts as 1 << 17. */
+/* A number whose upper bits are all 0 would mean "free": it counts as the next one. */
 static uint64_t number_of(uint64_t ngram)
 {
     uint64_t number = ngram & VL_NGRAM_MASK;
-    return number ? number : (uint64_t)1 << GROUP_BITS;
+    return number ? number : (uint64_t)1 << VL_NGRAM_LOW_BITS;
 }
 
 vl_status vl_counts_add(vl_counts *c, uint64_t ngram, const float *values)
@@ -117,11 +116,14 @@ vl_status vl_counts_add(vl_counts *c, uint64_t ngram, const float *values)
 typedef struct text_set {
     uint64_t *keys;
     uint32_t capacity, used;
-    uint64_t stamp; /* 1 .. 2^GROUP_BITS - 1 */
+    uint64_t stamp; /* 1 .. ~VL_NGRAM_MASK */
 } text_set;
 
 typedef struct block {
-    uint64_t *entries; /* sorted by part: number | group; in a slab */
+    int64_t from, to;  /* its texts, in counting.order */
+    int32_t group;     /* all of one group, */
+    bool held_out;     /* and all held out or none: so entries need not say */
+    uint32_t *entries; /* sorted by part: the 32 bits of the number below the part's; in a slab */
     uint32_t begin[VL_COUNT_PARTS + 1];
 } block;
 
@@ -129,7 +131,7 @@ typedef struct block {
 typedef struct slab {
     struct slab *next;
     size_t capacity, used; /* entries */
-    uint64_t entries[];
+    uint32_t entries[];
 } slab;
 
 typedef struct thread_state {
@@ -140,7 +142,6 @@ typedef struct thread_state {
     slab *spare;
     vl_count_part table; /* for one part after the other, where parts are closed at once */
     uint8_t *seen;       /* (SEEN) likewise: entries so far by some bits of their number, up to 255 */
-    uint64_t group;
     bool presence;
 } thread_state;
 
@@ -151,7 +152,9 @@ typedef struct counting {
     block *blocks; /* (blocks_most) */
     int64_t blocks_most;
     thread_state *threads;
-    int64_t first_block, blocks_now;
+    int64_t *order; /* (count) the examples, group by group */
+    int64_t next;   /* in order: the first text of the next round */
+    int64_t blocks_now;
     uint32_t held_out_below;
     float min_count;
     bool close;    /* one round, then nothing more */
@@ -208,36 +211,35 @@ static vl_status take_ngrams(void *user, const uint64_t *ngrams, int count)
         while ((t->set.used + (uint32_t)count) * 2 > t->set.capacity)
             VL_TRY(set_resize(&t->set, t->set.capacity * 2));
         for (int i = 0; i < count; i++) {
-            uint64_t number = number_of(ngrams[i]);
-            out[n] = number | t->group;
-            n += set_add(&t->set, number);
+            out[n] = number_of(ngrams[i]);
+            n += set_add(&t->set, out[n]);
         }
     } else {
-        for (int i = 0; i < count; i++) out[n++] = number_of(ngrams[i]) | t->group;
+        for (int i = 0; i < count; i++) out[n++] = number_of(ngrams[i]);
     }
     t->flat.len += n * sizeof(uint64_t);
     return VALENCE_OK;
 }
 
 /* Room for n entries that lasts until the round ends, or NULL. */
-static uint64_t *slab_take(thread_state *t, size_t n)
+static uint32_t *slab_take(thread_state *t, size_t n)
 {
     if (!t->slabs || t->slabs->capacity - t->slabs->used < n) {
         slab *fresh = t->spare;
         if (fresh && fresh->capacity >= n) {
             t->spare = fresh->next;
         } else {
-            size_t bytes = sizeof *fresh + n * sizeof(uint64_t);
+            size_t bytes = sizeof *fresh + n * sizeof *fresh->entries;
             if (bytes < SLAB_BYTES) bytes = SLAB_BYTES;
             fresh = vl_alloc(VL_MEM_TRAINING, bytes);
             if (!fresh) return NULL;
-            fresh->capacity = (bytes - sizeof *fresh) / sizeof(uint64_t);
+            fresh->capacity = (bytes - sizeof *fresh) / sizeof *fresh->entries;
         }
         fresh->used = 0;
         fresh->next = t->slabs;
         t->slabs = fresh;
     }
-    uint64_t *entries = t->slabs->entries + t->slabs->used;
+    uint32_t *entries = t->slabs->entries + t->slabs->used;
     t->slabs->used += n;
     return entries;
 }
@@ -278,19 +280,17 @@ static vl_status sort_block(block *b, thread_state *t)
         next[p] = b->begin[p];
     }
     b->begin[VL_COUNT_PARTS] = sum;
-    for (size_t i = 0; i < n; i++) b->entries[next[vl_count_part_of(entries[i])]++] = entries[i];
+    for (size_t i = 0; i < n; i++)
+        b->entries[next[vl_count_part_of(entries[i])]++] =
+            (uint32_t)(entries[i] >> VL_NGRAM_LOW_BITS);
     return VALENCE_OK;
 }
 
-static vl_status fill_block(const counting *job, block *b, int64_t number, thread_state *t)
+static vl_status fill_block(const counting *job, block *b, thread_state *t)
 {
-    const vl_corpus *corpus = job->corpus;
-    int64_t from = number * BLOCK_TEXTS, to = from + BLOCK_TEXTS;
-    if (to > corpus->count) to = corpus->count;
     vl_buffer_reset(&t->flat);
-    for (int64_t i = from; i < to; i++) {
-        const vl_example *e = &corpus->examples[i];
-        t->group = (uint64_t)e->group << 1 | (e->order < job->held_out_below);
+    for (int64_t i = b->from; i < b->to; i++) {
+        const vl_example *e = &job->corpus->examples[job->order[i]];
         if (t->presence) VL_TRY(set_clear(&t->set));
         VL_TRY(vl_features_stream(job->f, t->scratch, e->text, take_ngrams, t, NULL));
     }
@@ -300,36 +300,38 @@ static vl_status fill_block(const counting *job, block *b, int64_t number, threa
 static void fill_block_job(void *argument, int64_t index, int thread)
 {
     counting *job = argument;
-    job->block_status[index] = fill_block(job, &job->blocks[index], job->first_block + index,
-                                          &job->threads[thread]);
+    job->block_status[index] = fill_block(job, &job->blocks[index], &job->threads[thread]);
 }
 
 /* ---- One part of all blocks ------------------------------------------------------------------ */
 
-static void add_entry(const counting *job, vl_count_part *p, uint64_t entry)
+static uint32_t seen_place(uint32_t entry)
 {
-    const vl_counts *c = job->counts;
-    uint64_t low = entry & ~VL_NGRAM_MASK;
-    const vl_group *group = &job->corpus->groups[low >> 1];
-    float *values = part_entry(c, p, entry & VL_NGRAM_MASK);
-    int32_t class = c->classes == 1 ? 0 : group->label;
-    values[class + (low & 1 ? c->classes : 0)] += group->weight;
+    return entry >> 7 & (SEEN - 1);
 }
 
-static vl_status add_part(const counting *job, vl_count_part *p, int64_t index)
+/* Adds the block's entries of a part, those that `seen` (NULL: all) finds frequent enough. */
+static vl_status add_block(const counting *job, vl_count_part *p, const block *b, int64_t part,
+                           const uint8_t *seen)
 {
-    for (int64_t b = 0; b < job->blocks_now; b++) {
-        const block *k = &job->blocks[b];
-        VL_TRY(part_reserve(job->counts, p, k->begin[index + 1] - k->begin[index]));
-        for (uint32_t i = k->begin[index]; i < k->begin[index + 1]; i++)
-            add_entry(job, p, k->entries[i]);
+    const vl_counts *c = job->counts;
+    const vl_group *group = &job->corpus->groups[b->group];
+    int32_t column = (c->classes == 1 ? 0 : group->label) + (b->held_out ? c->classes : 0);
+    uint64_t high = (uint64_t)part << (64 - VL_COUNT_PART_BITS);
+    VL_TRY(part_reserve(c, p, b->begin[part + 1] - b->begin[part]));
+    for (uint32_t i = b->begin[part]; i < b->begin[part + 1]; i++) {
+        if (seen && seen[seen_place(b->entries[i])] < job->least) continue;
+        uint64_t number = high | (uint64_t)b->entries[i] << VL_NGRAM_LOW_BITS;
+        part_entry(c, p, number)[column] += group->weight;
     }
     return VALENCE_OK;
 }
 
-static uint32_t seen_place(uint64_t entry)
+static vl_status add_part(const counting *job, vl_count_part *p, int64_t index)
 {
-    return (uint32_t)(entry >> 28) & (SEEN - 1);
+    for (int64_t b = 0; b < job->blocks_now; b++)
+        VL_TRY(add_block(job, p, &job->blocks[b], index, NULL));
+    return VALENCE_OK;
 }
 
 /* Two thirds of all n-grams occur once: they are told by a first look at how many entries share some
@@ -345,13 +347,8 @@ static vl_status add_frequent(const counting *job, thread_state *t, int64_t inde
             *n = (uint8_t)(*n + (*n < UINT8_MAX));
         }
     }
-    for (int64_t b = 0; b < job->blocks_now; b++) {
-        const block *k = &job->blocks[b];
-        VL_TRY(part_reserve(job->counts, &t->table, k->begin[index + 1] - k->begin[index]));
-        for (uint32_t i = k->begin[index]; i < k->begin[index + 1]; i++)
-            if (seen[seen_place(k->entries[i])] >= job->least)
-                add_entry(job, &t->table, k->entries[i]);
-    }
+    for (int64_t b = 0; b < job->blocks_now; b++)
+        VL_TRY(add_block(job, &t->table, &job->blocks[b], index, seen));
     return VALENCE_OK;
 }
 
@@ -403,17 +400,48 @@ static void add_part_job(void *argument, int64_t index, int thread)
 
 /* ---- Everything ------------------------------------------------------------------------------ */
 
-/* How many blocks from `first` on make one round. */
-static int64_t round_length(const counting *job, int64_t first, int64_t blocks)
+static size_t key_of(const counting *job, int64_t example)
+{
+    const vl_example *e = &job->corpus->examples[example];
+    return (size_t)e->group * 2 + (e->order < job->held_out_below);
+}
+
+/* The examples group by group, held-out ones last within a group: a counting sort. */
+static vl_status sort_examples(counting *job)
+{
+    const vl_corpus *c = job->corpus;
+    size_t keys = (size_t)c->group_count * 2;
+    int64_t *begin = vl_alloc_zero(VL_MEM_TRAINING, (keys + 1) * sizeof *begin);
+    job->order = vl_alloc_array(VL_MEM_TRAINING, (size_t)c->count, sizeof *job->order);
+    if (!begin || !job->order) {
+        vl_free(begin);
+        return VALENCE_NO_MEMORY;
+    }
+    for (int64_t i = 0; i < c->count; i++) begin[key_of(job, i) + 1]++;
+    for (size_t k = 0; k < keys; k++) begin[k + 1] += begin[k];
+    for (int64_t i = 0; i < c->count; i++) job->order[begin[key_of(job, i)]++] = i;
+    vl_free(begin);
+    return VALENCE_OK;
+}
+
+/* Deals the next texts into blocks: of one group and status each, up to ROUND_BYTES in all. */
+static void deal_blocks(counting *job)
 {
     const vl_corpus *c = job->corpus;
     size_t bytes = 0;
-    int64_t n = 0;
-    for (; first + n < blocks && n < job->blocks_most && bytes < ROUND_BYTES; n++)
-        for (int64_t i = (first + n) * BLOCK_TEXTS;
-             i < (first + n + 1) * BLOCK_TEXTS && i < c->count; i++)
-            bytes += c->examples[i].text.len;
-    return n;
+    int64_t i = job->next, n = 0;
+    for (; n < job->blocks_most && bytes < ROUND_BYTES && i < c->count; n++) {
+        block *b = &job->blocks[n];
+        size_t key = key_of(job, job->order[i]);
+        b->from = i;
+        b->group = (int32_t)(key / 2);
+        b->held_out = key % 2;
+        for (; i < c->count && i < b->from + BLOCK_TEXTS && key_of(job, job->order[i]) == key; i++)
+            bytes += c->examples[job->order[i]].text.len;
+        b->to = i;
+    }
+    job->blocks_now = n;
+    job->next = i;
 }
 
 /* How many entries an n-gram must have at least to weigh min_count. */
@@ -428,11 +456,11 @@ static uint8_t least_entries(const counting *job)
 
 static vl_status count_rounds(counting *job, vl_workers *workers)
 {
-    int64_t blocks = (job->corpus->count + BLOCK_TEXTS - 1) / BLOCK_TEXTS;
-    for (int64_t first = 0; first < blocks; first += job->blocks_now) {
-        job->first_block = first;
-        job->blocks_now = round_length(job, first, blocks);
-        job->close = job->min_count > 0 && job->blocks_now == blocks;
+    VL_TRY(sort_examples(job));
+    while (job->next < job->corpus->count) {
+        bool first = job->next == 0;
+        deal_blocks(job);
+        job->close = job->min_count > 0 && first && job->next == job->corpus->count;
         vl_workers_run(workers, fill_block_job, job, job->blocks_now);
         for (int64_t b = 0; b < job->blocks_now; b++) VL_TRY(job->block_status[b]);
         vl_workers_run(workers, add_part_job, job, VL_COUNT_PARTS);
@@ -446,7 +474,7 @@ static vl_status count_rounds(counting *job, vl_workers *workers)
 static vl_status threads_open(counting *job, int threads, valence_error *error)
 {
     job->threads = vl_alloc_zero(VL_MEM_TRAINING, (size_t)threads * sizeof *job->threads);
-    size_t most = (size_t)(job->corpus->count / BLOCK_TEXTS + 1);
+    size_t most = (size_t)(job->corpus->count / BLOCK_TEXTS) + 2 * (size_t)job->corpus->group_count;
     if (most > 4096) most = 4096;
     job->blocks_most = (int64_t)most;
     job->blocks = vl_alloc_zero(VL_MEM_TRAINING, most * sizeof *job->blocks);
@@ -474,6 +502,7 @@ static void threads_close(counting *job, int threads)
         vl_free(job->threads[t].set.keys);
     }
     vl_free(job->threads);
+    vl_free(job->order);
     vl_free(job->blocks);
     vl_free(job->block_status);
 }

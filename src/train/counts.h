@@ -2,7 +2,7 @@
  * choice of features and of n-gram weights. Counts of shards add up: counting all at once, or parts
  * that are merged, in any number of threads, gives the same counts.
  *
- * N-grams are kept by the upper 47 bits of their number: everything ngram_table.h uses. Each has two
+ * N-grams are kept by the upper 43 bits of their number: everything ngram_table.h uses. Each has two
  * counts per class: of texts to learn from, and of texts held out, which are told by a hash of the
  * text, so that all shards agree. */
 #ifndef VL_COUNTS_H
@@ -21,7 +21,9 @@ enum {
 /* Texts with a smaller order are held out by naive Bayes: one in ten. */
 #define VL_HELD_OUT_BELOW 429496729u
 
-#define VL_NGRAM_MASK (~(uint64_t)0x1FFFF)
+enum { VL_NGRAM_LOW_BITS = 64 - VL_COUNT_PART_BITS - 32 }; /* a part's own 32 bits stand above */
+
+#define VL_NGRAM_MASK (~(uint64_t)0 << VL_NGRAM_LOW_BITS)
 
 /* One hash table: open addressing, entries of 8 + 4 * columns bytes; or, once closed, a list. */
 typedef struct vl_count_part {

@@ -29,7 +29,7 @@ typedef struct vl_vocabulary {
     int64_t slots;          /* buckets * 8 */
     int64_t used;
     uint16_t *fingerprints; /* (slots) */
-    uint64_t *numbers;      /* (slots) upper 47 bits; 0 in empty slots */
+    uint64_t *numbers;      /* (slots) upper 43 bits; 0 in empty slots */
     int32_t columns;        /* K, or 1 where counts.h keeps only sums */
     float *counts;          /* (slots, columns) */
 } vl_vocabulary;

@@ -146,7 +146,7 @@ static void test_no_collisions(void **state)
     assert_int_equal(n, ALL);
     qsort(all, ALL, sizeof *all, by_value);
     for (int i = 1; i < ALL; i++) assert_true(all[i] != all[i - 1]);
-    /* the 47 bits that counts.h keeps are as good */
+    /* the upper bits that counts.h keeps are as good */
     for (int i = 1; i < ALL; i++) assert_true(all[i] >> 17 != all[i - 1] >> 17);
 }
 
