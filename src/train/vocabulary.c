@@ -104,22 +104,17 @@ static void collect_job(void *argument, int64_t index, int thread)
     const vl_count_part *p = &job->counts->part[index];
     chosen_part *out = &job->part[index];
     uint32_t *histogram = job->histograms + (size_t)thread * SCORE_BINS;
-    int64_t room = 0;
+    out->list = vl_alloc_array(VL_MEM_TRAINING, p->used, sizeof *out->list);
+    if (!out->list) {
+        job->status[index] = VALENCE_NO_MEMORY;
+        return;
+    }
     for (uint64_t i = 0; i < p->capacity; i++) {
         const float *counts;
         uint64_t number = vl_count_entry(job->counts, p, i, &counts);
         if (!number) continue;
         float sums[VL_COUNT_CLASSES], n = take_counts(job, sums, counts);
         if (n < job->options->min_count) continue;
-        if (out->count == room) {
-            room = room ? room * 2 : 1024;
-            candidate *list = vl_realloc(VL_MEM_TRAINING, out->list, (size_t)room * sizeof *list);
-            if (!list) {
-                job->status[index] = VALENCE_NO_MEMORY;
-                return;
-            }
-            out->list = list;
-        }
         float score = score_of(job, sums, n);
         out->list[out->count++] = (candidate){number, score, counts};
         histogram[bin_of(score)]++;
