@@ -60,7 +60,7 @@ static int parse(train_options *o, int argc, char **argv)
         {CLI_TEXT, "words", 0, "KIND", "words or words+marks (words+marks)", &o->words},
         {CLI_INTEGER, "ngrams", 0, "N", "longest n-grams, 1 to 3 (3)", &o->ngrams},
         {CLI_TEXT, "features", 0, "KIND", "presence or counts (presence)", &o->features},
-        {CLI_INTEGER, "capacity", 0, "N", "most n-grams in the model (100000; logistic 200000)", &o->capacity},
+        {CLI_INTEGER, "capacity", 0, "N", "most n-grams in the model (100000)", &o->capacity},
         {CLI_TEXT, "choose", 0, "RULE", "n-grams by strength, evidence or frequency (by family)", &o->choice},
         {CLI_REAL, "min-count", 0, "N", "ignore n-grams in fewer texts (3)", &o->min_count},
         {CLI_REAL, "smoothing", 0, "X", "smoothing when n-grams are rated (3; logistic 6)", &o->smoothing},

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -73,7 +74,7 @@ static vl_status write_all(void *user, const char *bytes, size_t len, valence_er
             poll(&p, 1, -1);
         } else if (n == 0 || errno != EINTR) {
             if (n == 0) errno = ENOSPC;
-            return vl_fail_errno(error, "cannot write", w->path);
+            return vl_fail_errno(error, "cannot write", strcmp(w->path, "-") == 0 ? "standard output" : w->path);
         }
     }
     return VALENCE_OK;

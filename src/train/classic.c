@@ -57,7 +57,7 @@ vl_classic_options vl_classic_defaults(bool logistic)
 {
     vl_classic_options o = {.logistic = logistic,
                             .pipeline = {.word_flags = VL_WORDS_MARKS, .max_n = 3},
-                            .vocabulary = {.capacity = logistic ? 200000 : 100000,
+                            .vocabulary = {.capacity = 100000,
                                            .min_count = 3,
                                            .smoothing = logistic ? 6 : 3,
                                            .choice = logistic ? VL_CHOOSE_EVIDENCE
@@ -187,7 +187,7 @@ static vl_status choose_sample(training *t)
     int64_t wanted = t->o.holdout, held_out = 0;
     if (wanted < 0) wanted = t->examples / 10 < HOLDOUT_MAX ? t->examples / 10 : HOLDOUT_MAX;
     if (wanted > t->examples / 2) wanted = t->examples / 2; /* something must be left to learn from */
-    if (t->dev || wanted < HOLDOUT_LEAST) return VALENCE_OK;
+    if (t->dev || wanted < (t->o.holdout < 0 ? HOLDOUT_LEAST : 1)) return VALENCE_OK;
     if (!t->o.logistic) t->held_out_below = VL_HELD_OUT_BELOW;
     for (int64_t i = 0; i < c->count && !t->o.logistic; i++)
         held_out += c->examples[i].order < VL_HELD_OUT_BELOW;
