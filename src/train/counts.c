@@ -3,7 +3,7 @@
  * table, small enough for the cache, takes its entries of all blocks in the order of the blocks. So
  * both steps run in parallel and the sums do not depend on the number of threads. Where all texts
  * make one round and rare n-grams may be forgotten, a part's table is a thread's own, used again for
- * the next part, and only the few frequent entries are kept: 5 % of IMDb's 7.6 million. */
+ * the next part, and only the few frequent entries are kept: 12 % of IMDb's 5.1 million. */
 #include "train/counts.h"
 
 #include <math.h>
@@ -334,7 +334,7 @@ static vl_status add_part(const counting *job, vl_count_part *p, int64_t index)
     return VALENCE_OK;
 }
 
-/* Two thirds of all n-grams occur once: they are told by a first look at how many entries share some
+/* Four fifths of IMDb's n-grams occur once: they are told by a first look at how many entries share some
  * bits, and never reach the table. What others push over the limit is found rare later. */
 static vl_status add_frequent(const counting *job, thread_state *t, int64_t index)
 {

@@ -9,7 +9,7 @@
 
 enum { SCORE_BINS = 1 << 16 };
 
-#define SLOTS_PER_NGRAM 1.25 /* leaves about one in fifty without a place at full capacity */
+#define SLOTS_PER_NGRAM 1.25 /* about seven in a hundred find their bucket full and are left out */
 
 typedef struct candidate {
     uint64_t number;
