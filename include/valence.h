@@ -71,7 +71,8 @@ typedef struct valence_model valence_model;
 typedef struct valence_model_options {
     double neutral_band;   /* two-class models: below this distance |p - 1/2| the label is "neutral".
                             * 0: never */
-    double min_confidence; /* below this probability the label is "uncertain". 0: never */
+    double min_confidence; /* below this probability the label is "uncertain". 0: never; negative:
+                            * as the model file says (train --min-precision), else never */
 } valence_model_options;
 
 valence_model_options valence_model_defaults(void);
@@ -96,6 +97,7 @@ typedef struct valence_model_info {
     uint64_t bytes;            /* of the file */
     uint64_t features;         /* n-grams or tokens it knows places for */
     double temperature;
+    double min_confidence; /* in force: of the options, else of the file; 0: never abstains */
     const char *card; /* JSON: data, accuracy, command, date; "{}" if it has none */
     double load_seconds;
 } valence_model_info;
@@ -131,6 +133,69 @@ void valence_context_close(valence_context *context); /* NULL is fine */
 /* As valence_predict; probabilities and logits live until the context's next prediction. */
 valence_status valence_context_predict(valence_context *context, const char *text, size_t len,
                                        valence_prediction *prediction, valence_error *error);
+
+/* ---- Explanation ----------------------------------------------------------------------------- */
+
+/* One n-gram of the text that the model knows. Offsets are bytes of the original text. */
+typedef struct valence_reason {
+    size_t start, end; /* the first place where it stands */
+    float weight;      /* what it adds to the class' logit, all its places together */
+    uint32_t count;    /* how often it stands in the text */
+} valence_reason;
+
+typedef struct valence_place {
+    size_t start, end;
+    uint32_t reason; /* index into reasons */
+} valence_place;
+
+/* logit = bias + the sum of all weights (up to float rounding), before temperature. Reasons stand in
+ * the order of their first places; places are those of all reasons, in the order of the text, but no
+ * more than the first million. */
+typedef struct valence_explanation {
+    int label_index; /* the class explained */
+    double bias, logit;
+    const valence_reason *reasons; /* (reason_count) */
+    size_t reason_count;
+    const valence_place *places; /* (place_count) */
+    size_t place_count;
+} valence_explanation;
+
+/* Predicts a text and says what each of its n-grams adds to the logit of a class: label_index, or
+ * with -1 the most probable one. What the answer points at lives until the context's next call.
+ * VALENCE_ARGUMENT for a label_index that is none. The context's first explanation allocates. */
+valence_status valence_context_explain(valence_context *context, const char *text, size_t len,
+                                       int label_index, valence_prediction *prediction,
+                                       valence_explanation *explanation, valence_error *error);
+
+/* The n-grams that weigh most for a class, strongest first: at most `max` of them into terms, whose
+ * texts belong to the model. Only n-grams whose spelling the file kept are known (train keeps it for
+ * the strongest); *count may be 0. */
+typedef struct valence_term {
+    const char *text;
+    float weight; /* what it adds to the class' logit where it stands alone */
+} valence_term;
+
+valence_status valence_model_terms(const valence_model *model, int label_index, valence_term *terms,
+                                   int max, int *count, valence_error *error);
+
+/* ---- Sentences ------------------------------------------------------------------------------- */
+
+typedef struct valence_sentence {
+    size_t start, end; /* bytes of the original text, without white space around */
+    const char *label;
+    int label_index;
+    double score;
+    int empty;
+    const float *probabilities; /* (label_count) */
+} valence_sentence;
+
+/* Predicts each sentence of a text, and the document as their aggregate; its label is "mixed" where
+ * sentences disagree strongly. A text without words has no sentences and document->empty. Arrays
+ * live until the context's next call; document->logits is NULL. */
+valence_status valence_context_sentences(valence_context *context, const char *text, size_t len,
+                                         valence_prediction *document,
+                                         const valence_sentence **sentences, size_t *count,
+                                         valence_error *error);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

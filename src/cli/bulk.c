@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/answer.h"
 #include "cli/options.h"
 #include "cli/pipeline.h"
 
@@ -23,48 +24,35 @@ typedef struct bulk {
     bool any_row; /* JSON only, which runs on one thread */
 } bulk;
 
-typedef struct bulk_thread {
-    valence_context *context;
-    uint64_t rows;
-} bulk_thread;
-
 static vl_status open_thread(void *user, void **state, valence_error *error)
 {
     bulk *b = user;
-    bulk_thread *t = vl_alloc_zero(VL_MEM_REQUEST, sizeof *t);
-    if (!t) return vl_fail_memory(error, sizeof *t, "a thread");
-    vl_status status = valence_context_open(&t->context, b->model, error);
-    if (status != VALENCE_OK) vl_free(t);
-    *state = t;
-    return status;
+    cli_answerer *a;
+    VL_TRY(cli_answerer_open(&a, b->model, &b->style, error));
+    *state = a;
+    return VALENCE_OK;
 }
 
 static vl_status close_thread(void *user, void *state, valence_error *error)
 {
     (void)error;
     bulk *b = user;
-    bulk_thread *t = state;
-    b->rows += t->rows;
-    valence_context_close(t->context);
-    vl_free(t);
+    b->rows += cli_answerer_rows(state);
+    cli_answerer_close(state);
     return VALENCE_OK;
 }
 
-static vl_status predict_record(void *user, void *state, const vl_record *record, vl_buffer *out,
-                                valence_error *error)
+static vl_status answer_record(void *user, void *state, const vl_record *record, vl_buffer *out,
+                               valence_error *error)
 {
     bulk *b = user;
-    bulk_thread *t = state;
-    valence_prediction p;
-    VL_TRY(valence_context_predict(t->context, record->text.ptr, record->text.len, &p, error));
     vl_status status = VALENCE_OK;
     if (b->style.format == CLI_JSON) {
         if (b->any_row) status = vl_buffer_append_text(out, ",\n");
         b->any_row = true;
     }
-    if (status == VALENCE_OK) status = cli_write_row(out, &b->style, record, &p);
-    t->rows++;
-    return status == VALENCE_OK ? status : vl_fail(error, status, "out of memory for the output");
+    if (status != VALENCE_OK) return vl_fail(error, status, "out of memory for the output");
+    return cli_answer(state, record, out, error);
 }
 
 /* ---- Columns to keep ------------------------------------------------------------------------- */
@@ -160,7 +148,7 @@ static vl_status choose_columns(bulk *b, valence_error *error)
 /* The output's ending decides, then the input's, then whether a person is looking. */
 static cli_format choose_format(const cli_bulk_options *o, const vl_source *source)
 {
-    if (o->format != CLI_FORMAT_AUTO) return o->format;
+    if (o->style.format != CLI_FORMAT_AUTO) return o->style.format;
     cli_format f = o->output ? cli_format_of_path(o->output) : CLI_FORMAT_AUTO;
     if (f != CLI_FORMAT_AUTO) return f;
     if (!o->output && isatty(STDOUT_FILENO)) return CLI_PRETTY;
@@ -175,10 +163,8 @@ static vl_status write_frame(bulk *b, uint64_t sequence, bool header, valence_er
 {
     vl_buffer text;
     vl_buffer_init(&text, VL_MEM_IO, 64 << 20);
-    vl_status status = VALENCE_OK;
-    if (header) status = cli_write_header(&text, &b->style);
-    else if (b->style.format == CLI_JSON)
-        status = vl_buffer_append_text(&text, b->any_row ? "\n]\n" : "]\n");
+    vl_status status = header ? cli_write_header(&text, &b->style)
+                              : cli_write_footer(&text, &b->style, b->any_row);
     if (status == VALENCE_OK)
         status = vl_writer_submit(b->writer, sequence, vl_buffer_span(&text), error);
     else
@@ -191,7 +177,7 @@ static vl_status run(bulk *b, valence_error *error)
 {
     const cli_bulk_options *o = b->options;
     const cli_job job = {.name = o->input, .what = "predicting", .user = b, .open = open_thread,
-                         .record = predict_record, .close = close_thread};
+                         .record = answer_record, .close = close_thread};
     uint64_t sequence = 1;
     VL_TRY(vl_writer_open(&b->writer, o->output ? o->output : "-", 0, error));
     VL_TRY(write_frame(b, 0, true, error));
@@ -205,6 +191,7 @@ static void set_style(bulk *b)
 {
     valence_model_info info;
     valence_model_describe(b->model, &info);
+    b->style = b->options->style;
     b->style.label_count = info.label_count;
     b->style.labels = info.labels;
     b->style.format = choose_format(b->options, b->source);

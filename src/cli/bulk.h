@@ -8,7 +8,7 @@
 typedef struct cli_bulk_options {
     const char *input, *output; /* output NULL: stdout */
     vl_source_options source;
-    cli_format format;
+    cli_row_style style; /* format, explain, sentences, top; the rest is filled in */
     const char *keep; /* "all", "a,b" or NULL */
     int threads;
 } cli_bulk_options;

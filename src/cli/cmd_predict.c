@@ -1,10 +1,12 @@
 /* cmd_predict.c: `valence predict`. */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/answer.h"
 #include "cli/bulk.h"
 #include "cli/commands.h"
 #include "cli/memory_report.h"
@@ -12,7 +14,7 @@
 
 typedef struct predict_options {
     const char *model, *format, *shard;
-    int64_t threads;
+    int64_t threads, top;
     bool skip_bad, memory;
     valence_model_options decide;
     cli_bulk_options bulk;
@@ -35,7 +37,10 @@ static int parse(predict_options *o, int argc, char **argv)
         {CLI_TEXT, "text", 0, "COLUMN", "column of the text, by name or number (text)", &o->bulk.source.text},
         {CLI_TEXT, "keep", 0, "COL,..|all", "columns of the input to repeat in the output", &o->bulk.keep},
         {CLI_REAL, "neutral-band", 0, "X", "two classes: call |p - 0.5| < X neutral", &o->decide.neutral_band},
-        {CLI_REAL, "min-confidence", 0, "X", "call predictions below this 'uncertain'", &o->decide.min_confidence},
+        {CLI_REAL, "min-confidence", 0, "X", "call predictions below this 'uncertain' (as the model says)", &o->decide.min_confidence},
+        {CLI_FLAG, "explain", 0, NULL, "what each word adds to the answer, with places in the text", &o->bulk.style.explain},
+        {CLI_FLAG, "sentences", 0, NULL, "a label for each sentence, and for all of them together", &o->bulk.style.sentences},
+        {CLI_INTEGER, "top", 0, "K", "give only the K most probable classes", &o->top},
         {CLI_FLAG, "skip-bad", 0, NULL, "malformed rows are no failure", &o->skip_bad},
         {CLI_TEXT, "shard", 0, "I/N", "only the I-th of N parts of the file (1/N .. N/N)", &o->shard},
         {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &o->threads},
@@ -56,33 +61,39 @@ static int parse_shard(predict_options *o)
     return 0;
 }
 
+static vl_status answer_texts(cli_answerer *a, const cli_row_style *style, char **texts, int count,
+                              vl_buffer *out, valence_error *error)
+{
+    vl_status status = cli_write_header(out, style);
+    for (int i = 0; i < count && status == VALENCE_OK; i++) {
+        vl_record r = {.text = vl_span_of(texts[i]), .row = (uint64_t)i + 1};
+        if (i > 0 && style->format == CLI_JSON) status = vl_buffer_append_text(out, ",\n");
+        if (status == VALENCE_OK) VL_TRY(cli_answer(a, &r, out, error));
+    }
+    if (status == VALENCE_OK) status = cli_write_footer(out, style, count > 0);
+    return status == VALENCE_OK ? status : vl_fail(error, status, "out of memory for the output");
+}
+
 /* Texts given as arguments. */
 static vl_status predict_texts(valence_model *model, const predict_options *o, char **texts, int count,
                                valence_error *error)
 {
-    valence_context *context;
+    cli_answerer *answerer;
     valence_model_info info;
+    cli_row_style style = o->bulk.style;
     valence_model_describe(model, &info);
-    VL_TRY(valence_context_open(&context, model, error));
-    cli_format format = o->bulk.format;
-    if (format == CLI_FORMAT_AUTO) format = isatty(STDOUT_FILENO) ? CLI_PRETTY : CLI_JSONL;
-    cli_row_style style = {.format = format, .colour = cli_colour(STDOUT_FILENO),
-                           .label_count = info.label_count, .labels = info.labels};
+    if (style.format == CLI_FORMAT_AUTO) style.format = isatty(STDOUT_FILENO) ? CLI_PRETTY : CLI_JSONL;
+    style.colour = cli_colour(STDOUT_FILENO);
+    style.label_count = info.label_count;
+    style.labels = info.labels;
+    VL_TRY(cli_answerer_open(&answerer, model, &style, error));
     vl_buffer out;
     vl_buffer_init(&out, VL_MEM_IO, (size_t)1 << 30);
-    vl_status status = cli_write_header(&out, &style);
-    for (int i = 0; i < count && status == VALENCE_OK; i++) {
-        vl_record r = {.text = vl_span_of(texts[i]), .row = (uint64_t)i + 1};
-        valence_prediction p;
-        status = valence_context_predict(context, r.text.ptr, r.text.len, &p, error);
-        if (status == VALENCE_OK && i > 0 && format == CLI_JSON) status = vl_buffer_append_text(&out, ",\n");
-        if (status == VALENCE_OK) status = cli_write_row(&out, &style, &r, &p);
-    }
-    if (status == VALENCE_OK && format == CLI_JSON) status = vl_buffer_append_text(&out, "\n]\n");
+    vl_status status = answer_texts(answerer, &style, texts, count, &out, error);
     if (status == VALENCE_OK && (fwrite(out.data, 1, out.len, stdout) < out.len || fflush(stdout)))
         status = vl_fail(error, VALENCE_IO, "cannot write the result");
     vl_buffer_release(&out);
-    valence_context_close(context);
+    cli_answerer_close(answerer);
     return status;
 }
 
@@ -124,9 +135,13 @@ int cmd_predict(int argc, char **argv)
     if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
     o.bulk.threads = (int)o.threads;
     o.bulk.source.label = ""; /* not needed, so not looked for */
-    if (o.format && cli_format_parse(&o.bulk.format, o.format, &error) != VALENCE_OK)
+    if (o.format && cli_format_parse(&o.bulk.style.format, o.format, &error) != VALENCE_OK)
         return cli_usage("predict", "%s", error.message);
     if (parse_shard(&o)) return CLI_USAGE;
+    if (o.top < 0) return cli_usage("predict", "--top needs a number of classes");
+    o.bulk.style.top = o.top < INT_MAX ? (int)o.top : INT_MAX;
+    if (o.bulk.style.explain && o.bulk.style.sentences)
+        return cli_usage("predict", "give either --explain or --sentences");
     bool lines = argc - first == 1 && strcmp(argv[first], "-") == 0;
     if (lines && !o.bulk.input) {
         o.bulk.input = "-";

@@ -8,16 +8,16 @@
 
 enum { DIGITS = 4 };
 
-static const char *const names[] = {"auto", "pretty", "json", "jsonl", "csv", "tsv"};
+static const char *const names[] = {"auto", "pretty", "json", "jsonl", "csv", "tsv", "html"};
 
 vl_status cli_format_parse(cli_format *out, const char *name, valence_error *error)
 {
-    for (int i = CLI_PRETTY; i <= CLI_TSV; i++)
+    for (int i = CLI_PRETTY; i <= CLI_HTML; i++)
         if (strcmp(names[i], name) == 0) {
             *out = (cli_format)i;
             return VALENCE_OK;
         }
-    return vl_fail(error, VALENCE_ARGUMENT, "unknown format '%.40s' (pretty, json, jsonl, csv, tsv)",
+    return vl_fail(error, VALENCE_ARGUMENT, "unknown format '%.40s' (pretty, json, jsonl, csv, tsv, html)",
                    name);
 }
 
@@ -34,7 +34,7 @@ cli_format cli_format_of_path(const char *path)
     else if (has_ending(path, len, ".zst")) len -= 4;
     if (has_ending(path, len, ".ndjson")) return CLI_JSONL;
     if (has_ending(path, len, ".txt")) return CLI_PRETTY;
-    for (int i = CLI_JSON; i <= CLI_TSV; i++) {
+    for (int i = CLI_JSON; i <= CLI_HTML; i++) {
         char ending[8] = ".";
         memcpy(ending + 1, names[i], strlen(names[i]) + 1);
         if (has_ending(path, len, ending)) return (cli_format)i;
@@ -217,9 +217,16 @@ vl_status cli_write_header(vl_buffer *out, const cli_row_style *style)
     return style->format == CLI_JSON ? vl_buffer_append_text(out, "[\n") : VALENCE_OK;
 }
 
-vl_status cli_write_row(vl_buffer *out, const cli_row_style *style, const vl_record *record,
-                        const valence_prediction *p)
+vl_status cli_write_footer(vl_buffer *out, const cli_row_style *style, bool any_row)
 {
+    if (style->format != CLI_JSON) return VALENCE_OK;
+    return vl_buffer_append_text(out, any_row ? "\n]\n" : "]\n");
+}
+
+vl_status cli_write_row(vl_buffer *out, const cli_row_style *style, const vl_record *record,
+                        const cli_answer_parts *parts)
+{
+    const valence_prediction *p = &parts->prediction;
     if (style->format == CLI_CSV || style->format == CLI_TSV)
         return write_table_row(out, style, record, p);
     if (style->format == CLI_PRETTY) return write_pretty_row(out, style, record, p);

@@ -12,7 +12,8 @@ typedef enum cli_format {
     CLI_JSON,
     CLI_JSONL,
     CLI_CSV,
-    CLI_TSV
+    CLI_TSV,
+    CLI_HTML
 } cli_format;
 
 vl_status cli_format_parse(cli_format *out, const char *name, valence_error *error);
@@ -23,6 +24,8 @@ cli_format cli_format_of_path(const char *path);
 typedef struct cli_row_style {
     cli_format format;
     bool colour;
+    bool explain, sentences; /* one of them at most */
+    int top;                 /* give only so many classes, the most probable ones; 0: all */
     int label_count;
     const char *const *labels;
     const vl_span *keep_names; /* (keep_count) input columns to echo */
@@ -30,11 +33,21 @@ typedef struct cli_row_style {
     int keep_count;
 } cli_row_style;
 
-/* The header line of CSV and TSV, "[" of JSON; nothing for the others. */
+/* What is known of one text: explanation with style.explain, sentences with style.sentences. */
+typedef struct cli_answer_parts {
+    valence_prediction prediction;
+    valence_explanation explanation;
+    const valence_sentence *sentences; /* (sentence_count) */
+    size_t sentence_count;
+} cli_answer_parts;
+
+/* What stands before the first row and behind the last: the header line of CSV and TSV, the brackets
+ * of JSON, head and end of an HTML page. */
 vl_status cli_write_header(vl_buffer *out, const cli_row_style *style);
+vl_status cli_write_footer(vl_buffer *out, const cli_row_style *style, bool any_row);
 
 /* One row with its line end. For CLI_JSON without separator: the caller puts ",\n" between rows. */
 vl_status cli_write_row(vl_buffer *out, const cli_row_style *style, const vl_record *record,
-                        const valence_prediction *p);
+                        const cli_answer_parts *parts);
 
 #endif

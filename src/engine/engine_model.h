@@ -21,7 +21,7 @@ struct valence_model {
     char **labels; /* (K) */
     float temperature;
     int32_t neutral; /* index of the label "neutral", or -1 */
-    valence_model_options options;
+    double neutral_band, min_confidence; /* in force */
     double load_seconds;
     char *name, *path;
     pthread_mutex_t lock;

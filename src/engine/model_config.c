@@ -186,19 +186,38 @@ vl_status vl_model_config_write_labels(vl_store *store, const char *const *names
     return status;
 }
 
+/* The number at key, or `absent` without it; the same text reads the same in any locale's program
+ * only while that keeps LC_NUMERIC "C", as this one does. */
+static vl_status read_number(double *number, const char *key, double absent, const vl_store *store,
+                             valence_error *error)
+{
+    const char *text = vl_store_get(store, key);
+    *number = absent;
+    if (!text) return VALENCE_OK;
+    char *end;
+    *number = strtod(text, &end);
+    if (*end || end == text || !isfinite(*number))
+        return vl_fail(error, VALENCE_FORMAT, "the metadata's %s '%.40s' is no number", key, text);
+    return VALENCE_OK;
+}
+
 vl_status vl_model_config_read_temperature(float *temperature, const vl_store *store,
                                            valence_error *error)
 {
-    const char *text = vl_store_get(store, "calibration.temperature");
-    *temperature = 1;
-    if (!text) return VALENCE_OK;
-    char *end;
-    float t = strtof(text, &end);
-    if (*end || end == text || !isfinite(t) || t <= 0)
-        return vl_fail(error, VALENCE_FORMAT, "the metadata's temperature '%.40s' is no positive number",
-                       text);
-    *temperature = t;
-    return VALENCE_OK;
+    double t;
+    VL_TRY(read_number(&t, "calibration.temperature", 1, store, error));
+    *temperature = (float)t;
+    if (isfinite(*temperature) && *temperature > 0) return VALENCE_OK;
+    return vl_fail(error, VALENCE_FORMAT, "the metadata's temperature %g is no positive number", t);
+}
+
+vl_status vl_model_config_read_min_confidence(double *least, const vl_store *store,
+                                              valence_error *error)
+{
+    VL_TRY(read_number(least, "decision.min_confidence", 0, store, error));
+    if (*least >= 0 && *least <= 1) return VALENCE_OK;
+    return vl_fail(error, VALENCE_FORMAT, "the metadata's decision.min_confidence %g is not within 0 "
+                   "and 1", *least);
 }
 
 /* ---- Checksum -------------------------------------------------------------------------------- */

@@ -30,6 +30,10 @@ vl_status vl_model_config_write_labels(vl_store *store, const char *const *names
 vl_status vl_model_config_read_temperature(float *temperature, const vl_store *store,
                                            valence_error *error);
 
+/* decision.min_confidence: below this probability the model abstains; 0 (never) if the file has none. */
+vl_status vl_model_config_read_min_confidence(double *least, const vl_store *store,
+                                              valence_error *error);
+
 /* A number over all tensors and metadata but the checksum itself, as 16 hexadecimal digits. */
 vl_status vl_model_config_write_checksum(vl_store *store, valence_error *error);
 vl_status vl_model_config_check(const vl_store *store, valence_error *error);

@@ -15,7 +15,7 @@ enum { PATH_MAX_BYTES = 4096 };
 
 valence_model_options valence_model_defaults(void)
 {
-    return (valence_model_options){0};
+    return (valence_model_options){.min_confidence = -1};
 }
 
 /* ---- Where a model lies ---------------------------------------------------------------------- */
@@ -99,7 +99,8 @@ static vl_status make_parts(valence_model *m, valence_error *error)
     if ((int64_t)m->features.table.buckets * VL_BUCKET != m->model->inputs)
         return vl_fail(error, VALENCE_FORMAT, "its n-gram table and its weights differ in size");
     m->neutral = label_index(m, "neutral");
-    return VALENCE_OK;
+    if (m->min_confidence >= 0) return VALENCE_OK;
+    return vl_model_config_read_min_confidence(&m->min_confidence, m->store, error);
 }
 
 /* Puts the file's name before the message, unless it is there. */
@@ -123,7 +124,9 @@ vl_status vl_engine_model_make(valence_model **out, vl_mapped_file *file, vl_spa
     }
     m->file = *file;
     m->bytes = bytes;
-    m->options = options ? *options : valence_model_defaults();
+    valence_model_options o = options ? *options : valence_model_defaults();
+    m->neutral_band = o.neutral_band;
+    m->min_confidence = o.min_confidence;
     pthread_mutex_init(&m->lock, NULL);
     m->name = vl_copy_string(VL_MEM_MODEL, name, strlen(name));
     m->path = vl_copy_string(VL_MEM_MODEL, path, strlen(path));
@@ -143,8 +146,8 @@ static vl_status check_options(const valence_model_options *o, valence_error *er
 {
     if (o && !(o->neutral_band >= 0 && o->neutral_band <= 0.5))
         return vl_fail(error, VALENCE_ARGUMENT, "the neutral band must be between 0 and 0.5");
-    if (o && !(o->min_confidence >= 0 && o->min_confidence <= 1))
-        return vl_fail(error, VALENCE_ARGUMENT, "the least confidence must be between 0 and 1");
+    if (o && !(o->min_confidence <= 1))
+        return vl_fail(error, VALENCE_ARGUMENT, "the least confidence must not be above 1");
     return VALENCE_OK;
 }
 
@@ -194,6 +197,7 @@ void valence_model_describe(const valence_model *m, valence_model_info *info)
                                  .bytes = m->bytes.len,
                                  .features = (uint64_t)m->model->inputs,
                                  .temperature = m->temperature,
+                                 .min_confidence = m->min_confidence,
                                  .card = card ? card : "{}",
                                  .load_seconds = m->load_seconds};
 }

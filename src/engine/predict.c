@@ -49,8 +49,8 @@ static int best_of(const float *p, int32_t K)
 /* The label a person is told: the best class, unless the options ask to abstain. */
 static const char *decide(const valence_model *m, const float *p, int best)
 {
-    if (p[best] < (float)m->options.min_confidence) return "uncertain";
-    if (m->model->K == 2 && p[best] - 0.5f < (float)m->options.neutral_band) return "neutral";
+    if (p[best] < (float)m->min_confidence) return "uncertain";
+    if (m->model->K == 2 && p[best] - 0.5f < (float)m->neutral_band) return "neutral";
     return m->labels[best];
 }
 

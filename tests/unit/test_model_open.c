@@ -212,8 +212,8 @@ static void test_options(void **state)
     char *path = made_model_file(small);
     valence_model_options o = valence_model_defaults();
     valence_model *m;
-    assert_true(o.neutral_band == 0 && o.min_confidence == 0);
-    static const double bands[] = {-0.01, 0.51, 0.0 / 0.0}, least[] = {-0.01, 1.01, 0.0 / 0.0};
+    assert_true(o.neutral_band == 0 && o.min_confidence < 0);
+    static const double bands[] = {-0.01, 0.51, 0.0 / 0.0}, least[] = {1.5, 1.01, 0.0 / 0.0};
     for (int i = 0; i < 3; i++) {
         valence_error error = {0};
         o = (valence_model_options){.neutral_band = bands[i]};
