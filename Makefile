@@ -3,6 +3,7 @@
 #   make check      the fast tests (a minute)      make test    all tests, as CI runs them
 #   make bench      measured figures               make models  retrains the shipped models
 #   make fuzz       fuzzing with libFuzzer         make install PREFIX=/usr/local
+#   make examples   the programs in examples/
 # BUILD=asan|tsan|ubsan builds and tests with a sanitizer, in build/<name>.
 
 BUILD  ?= release
@@ -39,7 +40,7 @@ CLI_SRC  := $(sort $(wildcard src/cli/*.c) $(wildcard src/serve/*.c))
 LIB_OBJ  := $(patsubst src/%,$(O)/%.o,$(basename $(LIB_SRC)))
 CLI_OBJ  := $(patsubst src/%.c,$(O)/%.o,$(CLI_SRC))
 
-.PHONY: all demo check test bench fuzz models install clean layers format deps-build deps-test deps-bench
+.PHONY: all demo check test bench fuzz models examples install clean layers format deps-build deps-test deps-bench
 .DEFAULT_GOAL := all
 .SECONDARY:
 
@@ -56,6 +57,9 @@ $(O)/%.o: src/%.cpp
 # The default model is part of the library.
 $(O)/engine/embedded_model.o: models/general.safetensors
 
+# Frames of the man page and the completion scripts are part of the command.
+$(O)/cli/pages.o: src/cli/manual.roff src/cli/completion.bash src/cli/completion.zsh
+
 $(O)/libvalence.a: $(LIB_OBJ)
 	rm -f $@ && ar rcs $@ $^
 
@@ -65,6 +69,11 @@ $(O)/libvalence.so: $(LIB_OBJ) src/exports.map
 
 $(O)/valence: $(CLI_OBJ) $(O)/libvalence.a
 	$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(O)/libvalence.a $(LDLIBS)
+
+# What the command knows of itself, for the man page and the shells.
+$(O)/pages/%: $(O)/valence
+	@mkdir -p $(@D)
+	$(O)/valence --help=$* > $@.new && mv $@.new $@
 
 $(O)/valence.pc: tools/valence.pc.in Makefile include/valence.h
 	@mkdir -p $(@D)
@@ -78,9 +87,14 @@ REPLAY    := $(FUZZ:%=$(O)/fuzz/replay_%)
 KERNELS   := $(if $(wildcard tests/kernels/*.c),$(O)/tests/kernels)
 TESTFLAGS  = $(CPPFLAGS) -Itests $(filter-out -fvisibility=hidden,$(CFLAGS)) -Wno-conversion
 
-$(O)/tests/test_%: tests/unit/test_%.c $(O)/libvalence.a
+# The commands without their main, for tests.
+$(O)/tests/commands.a: $(filter-out %/main.o,$(CLI_OBJ))
 	@mkdir -p $(@D)
-	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $< $(O)/libvalence.a -lcmocka $(LDLIBS)
+	rm -f $@ && ar rcs $@ $^
+
+$(O)/tests/test_%: tests/unit/test_%.c $(O)/tests/commands.a $(O)/libvalence.a
+	@mkdir -p $(@D)
+	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $< $(O)/tests/commands.a $(O)/libvalence.a -lcmocka $(LDLIBS)
 
 $(O)/tests/kernels: $(wildcard tests/kernels/*.c) $(O)/libvalence.a
 	@mkdir -p $(@D)
@@ -112,7 +126,7 @@ $(LIB_OBJ) $(CLI_OBJ): | $(if $(filter-out clean format layers,$(MAKECMDGOALS)),
 FUZZ_RUNS ?= 1000000
 FUZZ_ONLY ?= $(FUZZ)
 FUZZ_SRC  := $(filter-out src/engine/embedded_model.c,$(LIB_SRC))
-FUZZFLAGS := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZFLAGS := -g -O1 -MMD -MP -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 build/fuzz/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -140,16 +154,30 @@ bench: deps-bench all $(KERNELS)
 demo: all
 	tools/demo.sh $(O)/valence
 
-install: all
+EXAMPLES := $(patsubst %.c,$(O)/%,$(wildcard examples/*.c))
+$(O)/examples/%: examples/%.c include/valence.h $(O)/libvalence.a
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -Wall -Wextra -Wpedantic $(WERROR) -Iinclude -pthread $(SANITIZE) -o $@ $< \
+	    $(O)/libvalence.a $(LDLIBS)
+
+examples: $(EXAMPLES)
+
+install: all $(O)/pages/man $(O)/pages/bash $(O)/pages/zsh
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/valence/models
+	    $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/valence/models \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	install $(O)/valence $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(O)/libvalence.a $(DESTDIR)$(PREFIX)/lib/
 	install $(O)/libvalence.so $(DESTDIR)$(PREFIX)/lib/libvalence.so.0
 	ln -sf libvalence.so.0 $(DESTDIR)$(PREFIX)/lib/libvalence.so
 	install -m 644 include/valence.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 $(O)/valence.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
+	sed 's|^prefix=.*|prefix=$(PREFIX)|' $(O)/valence.pc > $(DESTDIR)$(PREFIX)/lib/pkgconfig/valence.pc
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/pkgconfig/valence.pc
 	install -m 644 models/*.safetensors $(DESTDIR)$(PREFIX)/share/valence/models/
+	install -m 644 $(O)/pages/man $(DESTDIR)$(PREFIX)/share/man/man1/valence.1
+	install -m 644 $(O)/pages/bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/valence
+	install -m 644 $(O)/pages/zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_valence
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h' '*.cpp')
@@ -157,4 +185,4 @@ format:
 clean:
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(wildcard build/fuzz/*/*.d)

@@ -20,9 +20,10 @@ void vl_buffer_release(vl_buffer *b)
 void vl_buffer_reset(vl_buffer *b)
 {
     b->len = 0;
+    b->failed = false;
 }
 
-vl_status vl_buffer_reserve(vl_buffer *b, size_t more)
+static vl_status grow(vl_buffer *b, size_t more)
 {
     assert(b->len <= b->capacity && b->capacity <= b->max);
     if (more > b->max - b->len) return VALENCE_LIMIT;
@@ -39,22 +40,11 @@ vl_status vl_buffer_reserve(vl_buffer *b, size_t more)
     return VALENCE_OK;
 }
 
-vl_status vl_buffer_append(vl_buffer *b, const void *bytes, size_t len)
+vl_status vl_buffer_reserve(vl_buffer *b, size_t more)
 {
-    VL_TRY(vl_buffer_reserve(b, len));
-    if (len) memcpy(b->data + b->len, bytes, len);
-    b->len += len;
-    return VALENCE_OK;
-}
-
-vl_status vl_buffer_append_text(vl_buffer *b, const char *text)
-{
-    return vl_buffer_append(b, text, strlen(text));
-}
-
-vl_status vl_buffer_append_byte(vl_buffer *b, char byte)
-{
-    return vl_buffer_append(b, &byte, 1);
+    vl_status status = grow(b, more);
+    b->failed |= status != VALENCE_OK;
+    return status;
 }
 
 vl_status vl_buffer_printf(vl_buffer *b, const char *format, ...)

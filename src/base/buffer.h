@@ -12,6 +12,7 @@ typedef struct vl_buffer {
     char *data;
     size_t len, capacity, max;
     vl_mem_category category;
+    bool failed; /* since _init or _reset something could not be appended: for those who ask at the end */
 } vl_buffer;
 
 /* Empty, nothing allocated yet. max: the most bytes it may ever hold. */
@@ -25,9 +26,25 @@ void vl_buffer_reset(vl_buffer *b);
  * has changed. */
 vl_status vl_buffer_reserve(vl_buffer *b, size_t more);
 
-vl_status vl_buffer_append(vl_buffer *b, const void *bytes, size_t len);
-vl_status vl_buffer_append_text(vl_buffer *b, const char *text);
-vl_status vl_buffer_append_byte(vl_buffer *b, char byte);
+/* Writing rows is these three over and over, mostly with lengths that the compiler knows. */
+static inline vl_status vl_buffer_append(vl_buffer *b, const void *bytes, size_t len)
+{
+    if (len > b->capacity - b->len) VL_TRY(vl_buffer_reserve(b, len));
+    if (len) memcpy(b->data + b->len, bytes, len);
+    b->len += len;
+    return VALENCE_OK;
+}
+
+static inline vl_status vl_buffer_append_text(vl_buffer *b, const char *text)
+{
+    return vl_buffer_append(b, text, strlen(text));
+}
+
+static inline vl_status vl_buffer_append_byte(vl_buffer *b, char byte)
+{
+    return vl_buffer_append(b, &byte, 1);
+}
+
 vl_status vl_buffer_printf(vl_buffer *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

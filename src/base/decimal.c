@@ -27,11 +27,11 @@ static char *write_digits(char *end, uint64_t n)
 /* magnitude * 10^digits, rounded to nearest, ties to even; magnitude in [0, 1e9). */
 static uint64_t scaled(double magnitude, int digits)
 {
-    int exponent;
-    double fraction = frexp(magnitude, &exponent);
-    int shift = 53 - exponent; /* magnitude = m * 2^-shift; shift >= 23 as magnitude < 2^30 */
-    if (shift > 100) return 0;
-    unsigned __int128 m = (uint64_t)ldexp(fraction, 53);
+    uint64_t bits;
+    memcpy(&bits, &magnitude, sizeof bits);
+    int shift = 1075 - (int)(bits >> 52); /* magnitude = m * 2^-shift; shift >= 23 below 2^30 */
+    if (shift > 100) return 0;            /* so far below, also where it is subnormal */
+    unsigned __int128 m = (bits & (((uint64_t)1 << 52) - 1)) | (uint64_t)1 << 52;
     m *= power_of_ten[digits];
     uint64_t whole = (uint64_t)(m >> shift);
     unsigned __int128 rest = m & (((unsigned __int128)1 << shift) - 1);

@@ -158,10 +158,15 @@ void vl_mapped_file_sequential(const vl_mapped_file *m)
     if (m->data) madvise((void *)(uintptr_t)m->data, m->size, MADV_SEQUENTIAL);
 }
 
+bool vl_mapped_file_lost(const vl_mapped_file *m)
+{
+    return m->data && atomic_load_explicit(&guards[m->slot].truncated, memory_order_relaxed);
+}
+
 bool vl_mapped_file_truncated(const vl_mapped_file *m)
 {
     struct stat st;
     if (!m->data) return false;
-    if (atomic_load(&guards[m->slot].truncated)) return true;
+    if (vl_mapped_file_lost(m)) return true;
     return fstat(m->fd, &st) == 0 && (uint64_t)st.st_size < m->size;
 }

@@ -32,4 +32,7 @@ void vl_mapped_file_sequential(const vl_mapped_file *m);
  * call. (A page that is cut in the middle reads as zero without any signal.) */
 bool vl_mapped_file_truncated(const vl_mapped_file *m);
 
+/* The same without the system call, for whoever asks often: true once a missing page was read. */
+bool vl_mapped_file_lost(const vl_mapped_file *m);
+
 #endif

@@ -24,7 +24,9 @@ typedef struct account {
 
 static account accounts[VL_MEM_CATEGORIES];
 static account total;
-static _Atomic int64_t fail_countdown; /* 0: never; 1: the next and all later ones fail */
+static _Atomic int64_t fail_countdown; /* 0: never; 1: the next one fails, */
+static _Atomic bool fail_later;        /* and all later ones, too */
+static _Atomic bool has_failed;
 
 static void account_add(account *a, int64_t bytes)
 {
@@ -48,12 +50,16 @@ static void account_call(vl_mem_category category)
     atomic_fetch_add_explicit(&total.allocations, 1, memory_order_relaxed);
 }
 
-static int must_fail(void)
+static bool must_fail(void)
 {
     int64_t left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
-    if (left == 0) return 0;
-    if (left == 1) return 1;
-    return atomic_fetch_sub_explicit(&fail_countdown, 1, memory_order_relaxed) <= 1;
+    if (left == 0) return false;
+    do {
+        if (left == 1 && fail_later) break;
+    } while (!atomic_compare_exchange_weak(&fail_countdown, &left, left ? left - 1 : 0));
+    if (left != 1) return false;
+    has_failed = true;
+    return true;
 }
 
 static header *header_of(void *block)
@@ -154,7 +160,24 @@ vl_mem_usage vl_mem_usage_total(void)
     return usage_of(&total);
 }
 
+static void fail_at(int64_t n, bool later)
+{
+    has_failed = false;
+    fail_later = later;
+    atomic_store(&fail_countdown, n);
+}
+
 void vl_mem_fail_from(int64_t n)
 {
-    atomic_store(&fail_countdown, n);
+    fail_at(n, true);
+}
+
+void vl_mem_fail_only(int64_t n)
+{
+    fail_at(n, false);
+}
+
+bool vl_mem_has_failed(void)
+{
+    return has_failed;
 }

@@ -4,6 +4,7 @@
 #ifndef VL_MEM_H
 #define VL_MEM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -52,5 +53,9 @@ vl_mem_usage vl_mem_usage_total(void);
 
 /* For tests: the n-th allocation from now (1 = the next) and all later ones fail; 0 = none. */
 void vl_mem_fail_from(int64_t n);
+
+/* For tests: only the n-th fails: nobody may take it for an answer. True once it has failed. */
+void vl_mem_fail_only(int64_t n);
+bool vl_mem_has_failed(void);
 
 #endif

@@ -10,7 +10,7 @@ typedef struct cli_answerer cli_answerer;
 /* One per thread. style must outlive it. */
 vl_status cli_answerer_open(cli_answerer **out, const valence_model *model,
                             const cli_row_style *style, valence_error *error);
-void cli_answerer_close(cli_answerer *a); /* NULL is fine */
+void cli_answerer_close(cli_answerer *a); /* adds to style->totals, one thread at a time. NULL is fine */
 
 /* Appends the record's row to out, as cli_write_row. */
 vl_status cli_answer(cli_answerer *a, const vl_record *record, vl_buffer *out, valence_error *error);

@@ -1,11 +1,15 @@
 /* bulk.c: predictions of a file's records as rows of output. */
 #include "cli/bulk.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/answer.h"
+#include "cli/bulk_resume.h"
+#include "cli/checkpoint.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/pipeline.h"
 
@@ -20,6 +24,10 @@ typedef struct bulk {
     vl_buffer renamed; /* names that the output's own columns have already */
     vl_source *source;
     vl_writer *writer;
+    cli_resume *resume; /* NULL: the output is no regular file */
+    cli_state begun;    /* what an earlier run did; zero: nothing */
+    bool resumable, finished;
+    cli_checkpoints *checkpoints; /* NULL: none are made */
     uint64_t rows;
     bool any_row; /* JSON only, which runs on one thread */
 } bulk;
@@ -59,7 +67,8 @@ static vl_status answer_record(void *user, void *state, const vl_record *record,
 
 static bool is_own_column(const bulk *b, vl_span name)
 {
-    static const char *const own[] = {"label", "score", "probabilities", "empty"};
+    static const char *const own[] = {"label", "score", "probabilities", "empty", "explained",
+                                      "logit", "bias", "explanation", "sentences"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (vl_span_is(name, own[i])) return true;
     for (int k = 0; k < b->style.label_count; k++)
@@ -173,18 +182,126 @@ static vl_status write_frame(bulk *b, uint64_t sequence, bool header, valence_er
     return status;
 }
 
+/* ---- Begin, stop, go on ---------------------------------------------------------------------- */
+
+static vl_status cannot_resume(const bulk *b, const char *why, valence_error *error)
+{
+    return vl_fail(error, VALENCE_ARGUMENT, "cannot resume '%.100s': %.250s",
+                   b->options->output ? b->options->output : "standard output", why);
+}
+
+static vl_status open_directly(bulk *b, valence_error *error)
+{
+    if (b->options->resume) return cannot_resume(b, "it is not a regular file", error);
+    return vl_writer_open(&b->writer, b->options->output ? b->options->output : "-", 0, error);
+}
+
+static vl_status gather_facts(bulk *b, valence_error *error)
+{
+    valence_error why = {.code = VALENCE_OK};
+    vl_status status =
+        cli_bulk_facts(&b->resume, b->model, b->source, b->options, b->style.format, &why);
+    b->resumable = status == VALENCE_OK;
+    if (status == VALENCE_UNSUPPORTED && b->options->resume)
+        return cannot_resume(b, why.message, error);
+    if (status != VALENCE_OK && status != VALENCE_UNSUPPORTED) *error = why;
+    return status == VALENCE_UNSUPPORTED ? VALENCE_OK : status;
+}
+
+/* To where the earlier run was, in input and output. */
+static vl_status go_on(bulk *b, valence_error *error)
+{
+    const vl_progress *p = &b->begun.mark.progress;
+    const vl_source_counts counts = {p->rows, p->bad_rows, p->repaired, 0, 0};
+    VL_TRY(vl_source_seek(b->source, &p->at, &counts, error));
+    VL_TRY(vl_writer_continue(b->writer, &b->begun.mark, error));
+    vl_writer_keep(b->writer);
+    b->rows = p->rows - p->bad_rows;
+    b->any_row = b->rows > 0;
+    return VALENCE_OK;
+}
+
+/* The old state goes before the bytes that it promises, and not before OUT.part is locked: another
+ * run may be writing both. */
+static vl_status begin_anew(bulk *b, valence_error *error)
+{
+    cli_resume_forget(b->resume);
+    b->begun = (cli_state){.mark.progress.at = vl_source_tell(b->source)};
+    return vl_writer_continue(b->writer, &b->begun.mark, error);
+}
+
+static vl_status begin(bulk *b, valence_error *error)
+{
+    const cli_bulk_options *o = b->options;
+    uint64_t size;
+    vl_status status = o->output ? vl_writer_open_part(&b->writer, o->output, 0, &size, error)
+                                 : VALENCE_UNSUPPORTED;
+    if (status == VALENCE_UNSUPPORTED) return open_directly(b, error);
+    VL_TRY(status);
+    cli_interrupt_catch();
+    VL_TRY(gather_facts(b, error));
+    if (o->resume)
+        VL_TRY(cli_bulk_begin(b->resume, o->output, size, &b->begun, &b->finished, error));
+    if (b->finished) cli_resume_forget(b->resume);
+    if (b->finished) return VALENCE_OK;
+    return b->begun.mark.sequence ? go_on(b, error) : begin_anew(b, error);
+}
+
+static vl_status start_checkpoints(bulk *b, valence_error *error)
+{
+    double seconds = b->options->checkpoint_seconds;
+    if (!b->resumable || seconds < 0) return VALENCE_OK;
+    return cli_checkpoints_start(&b->checkpoints, b->resume, b->writer, seconds > 0 ? seconds : 1,
+                                 b->begun.mark.sequence ? &b->begun : NULL, error);
+}
+
+static vl_status interrupted(bulk *b, valence_error *error)
+{
+    cli_checkpoints_now(b->checkpoints, false);
+    return vl_fail(error, VALENCE_CANCELLED, "interrupted");
+}
+
+/* Adds to the message; also when going on has failed itself and OUT.part is as it was. */
+static void say_how_to_go_on(const bulk *b, valence_error *error)
+{
+    uint64_t row = b->checkpoints           ? cli_checkpoints_row(b->checkpoints)
+                   : b->begun.mark.sequence ? b->begun.mark.progress.at.row
+                                            : 0;
+    size_t len = strlen(error->message);
+    if (row && b->resumable)
+        snprintf(error->message + len, sizeof error->message - len,
+                 "; the same command with --resume goes on from row %llu", (unsigned long long)row);
+}
+
 static vl_status run(bulk *b, valence_error *error)
 {
     const cli_bulk_options *o = b->options;
     const cli_job job = {.name = o->input, .what = "predicting", .user = b, .open = open_thread,
                          .record = answer_record, .close = close_thread};
-    uint64_t sequence = 1;
-    VL_TRY(vl_writer_open(&b->writer, o->output ? o->output : "-", 0, error));
-    VL_TRY(write_frame(b, 0, true, error));
+    uint64_t sequence = b->begun.mark.sequence;
+    if (sequence == 0) VL_TRY(write_frame(b, sequence++, true, error));
+    VL_TRY(start_checkpoints(b, error));
     VL_TRY(cli_pipeline_run(b->source, b->writer, &sequence, &job,
                             b->style.format == CLI_JSON ? 1 : o->threads, error));
+    cli_checkpoints_stop(b->checkpoints);
+    if (cli_interrupted()) return interrupted(b, error);
     VL_TRY(write_frame(b, sequence, false, error));
+    VL_TRY(vl_writer_end(b->writer, error));
+    cli_checkpoints_now(b->checkpoints, true);
     return vl_writer_finish(b->writer, error);
+}
+
+/* Everything between an output without a name and one that is there. */
+static vl_status run_all(bulk *b, valence_error *error)
+{
+    VL_TRY(begin(b, error));
+    if (b->finished) return VALENCE_OK;
+    vl_status status =
+        b->begun.complete ? vl_writer_finish(b->writer, error) : run(b, error);
+    cli_checkpoints_stop(b->checkpoints);
+    if (status == VALENCE_OK && b->resume) cli_resume_forget(b->resume);
+    if (status != VALENCE_OK) say_how_to_go_on(b, error);
+    return status;
 }
 
 static void set_style(bulk *b)
@@ -208,18 +325,22 @@ vl_status cli_bulk_predict(const valence_model *model, const cli_bulk_options *o
     b->options = options;
     vl_source_options source_options = options->source;
     source_options.keep_columns = options->keep != NULL;
+    source_options.stop = cli_interrupt_flag();
     vl_status status = vl_source_open(&b->source, options->input, &source_options, error);
     if (status == VALENCE_OK) {
         set_style(b);
         status = choose_columns(b, error);
     }
-    if (status == VALENCE_OK) status = run(b, error);
+    if (status == VALENCE_OK) status = run_all(b, error);
     vl_source_counts counts = {0};
     if (b->source) counts = vl_source_counted(b->source);
     *result = (cli_bulk_result){.rows = b->rows, .bad_rows = counts.bad_rows,
                                 .repaired = counts.repaired,
+                                .was_complete = b->finished,
                                 .seconds = vl_clock_seconds() - start};
+    cli_checkpoints_close(b->checkpoints);
     vl_writer_close(b->writer);
+    cli_resume_close(b->resume);
     vl_source_close(b->source);
     vl_buffer_release(&b->renamed);
     vl_free(b);

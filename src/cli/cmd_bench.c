@@ -93,55 +93,77 @@ static double time_clean(const texts *t)
     return median(seconds, ROUNDS);
 }
 
-/* Scratch memory grows to the longest text once; that is no cost of a prediction. */
-static void warm_up(const texts *t, valence_context *context)
+/* What is timed: one text, answered in one way. */
+typedef void ask_fn(valence_context *context, vl_span text);
+
+static void ask_plainly(valence_context *context, vl_span text)
 {
     valence_prediction p;
-    for (int64_t i = 0; i < t->count; i++) {
-        vl_span text = text_at(t, i);
-        valence_context_predict(context, text.ptr, text.len, &p, NULL);
-    }
+    valence_context_predict(context, text.ptr, text.len, &p, NULL);
 }
 
-static double time_predict(const texts *t, valence_context *context, double *latency)
+static void ask_why(valence_context *context, vl_span text)
+{
+    valence_prediction p;
+    valence_explanation e;
+    valence_context_explain(context, text.ptr, text.len, -1, &p, &e, NULL);
+}
+
+typedef struct timing {
+    double seconds;      /* of one round over all texts: the median of ROUNDS */
+    double p50, p99;     /* of one text */
+    int64_t allocations; /* in all rounds */
+} timing;
+
+/* Scratch memory grows to the longest text once; that is no cost of a prediction: the first round is
+ * not timed. The last one is timed text by text. */
+static timing time_ask(const texts *t, valence_context *context, ask_fn *ask, double *latency)
 {
     double seconds[ROUNDS];
-    valence_prediction p;
+    for (int64_t i = 0; i < t->count; i++) ask(context, text_at(t, i));
+    int64_t allocated = vl_mem_usage_total().allocations;
     for (int r = 0; r < ROUNDS; r++) {
-        double start = vl_clock_seconds(), before = start;
-        for (int64_t i = 0; i < t->count; i++) {
-            vl_span text = text_at(t, i);
-            valence_context_predict(context, text.ptr, text.len, &p, NULL);
-            if (r < ROUNDS - 1) continue;
-            double now = vl_clock_seconds();
-            latency[i] = now - before;
-            before = now;
-        }
+        double start = vl_clock_seconds();
+        for (int64_t i = 0; i < t->count; i++) ask(context, text_at(t, i));
         seconds[r] = vl_clock_seconds() - start;
     }
-    return median(seconds, ROUNDS - 1);
+    for (int64_t i = 0; i < t->count; i++) {
+        double start = vl_clock_seconds();
+        ask(context, text_at(t, i));
+        latency[i] = vl_clock_seconds() - start;
+    }
+    size_t n = (size_t)t->count;
+    return (timing){.seconds = median(seconds, ROUNDS),
+                    .p50 = median(latency, n),
+                    .p99 = latency[n * 99 / 100],
+                    .allocations = vl_mem_usage_total().allocations - allocated};
 }
 
-static void print_results(const texts *t, const valence_model_info *info, double clean, double predict,
-                          double *latency, int64_t allocations, bool json)
+static void print_results(const texts *t, const valence_model_info *info, double clean,
+                          const timing *predict, const timing *explain, bool json)
 {
-    size_t n = (size_t)t->count;
-    double p50 = median(latency, n) * 1e6, p99 = latency[n * 99 / 100] * 1e6;
-    double gigabytes = (double)t->bytes.len / 1e9, length = (double)t->bytes.len / (double)n;
+    double n = (double)t->count, length = (double)t->bytes.len / n;
+    double gigabytes = (double)t->bytes.len / 1e9;
     if (json) {
-        printf("{\"isa\":\"%s\",\"threads\":1,\"texts\":%lld,\"mean_bytes\":%.1f,\"model\":\"%s\","
+        printf("{\"isa\":\"%s\",\"threads\":1,\"texts\":%.0f,\"mean_bytes\":%.1f,\"model\":\"%s\","
                "\"load_ms\":%.3f,\"clean_gb_per_s\":%.3f,\"texts_per_s\":%.0f,\"p50_us\":%.2f,"
-               "\"p99_us\":%.2f,\"allocations_per_prediction\":%.6f}\n",
-               vl_isa_name(vl_isa_active()), (long long)n, length, info->name,
-               info->load_seconds * 1e3, gigabytes / clean, (double)n / predict, p50, p99,
-               (double)allocations / (double)(n * ROUNDS));
+               "\"p99_us\":%.2f,\"allocations_per_prediction\":%.6f,\"explain_texts_per_s\":%.0f,"
+               "\"explain_p50_us\":%.2f,\"explain_ratio\":%.3f}\n",
+               vl_isa_name(vl_isa_active()), n, length, info->name, info->load_seconds * 1e3,
+               gigabytes / clean, n / predict->seconds, predict->p50 * 1e6, predict->p99 * 1e6,
+               (double)predict->allocations / (n * ROUNDS), n / explain->seconds, explain->p50 * 1e6,
+               explain->seconds / predict->seconds);
         return;
     }
-    printf("%s, 1 thread, %lld texts of %.0f bytes, model %s\n", vl_isa_name(vl_isa_active()),
-           (long long)n, length, info->name);
+    printf("%s, 1 thread, %.0f texts of %.0f bytes, model %s\n", vl_isa_name(vl_isa_active()), n,
+           length, info->name);
     printf("  load       %.2f ms\n  clean      %.2f GB/s\n", info->load_seconds * 1e3, gigabytes / clean);
     printf("  predict    %.0f texts/s, p50 %.2f us, p99 %.2f us, %lld allocations\n",
-           (double)n / predict, p50, p99, (long long)allocations);
+           n / predict->seconds, predict->p50 * 1e6, predict->p99 * 1e6,
+           (long long)predict->allocations);
+    printf("  explain    %.0f texts/s, p50 %.2f us, p99 %.2f us: %.2f times a prediction\n",
+           n / explain->seconds, explain->p50 * 1e6, explain->p99 * 1e6,
+           explain->seconds / predict->seconds);
 }
 
 static vl_status run(const char *model_name, const char *path, const vl_source_options *options,
@@ -160,11 +182,9 @@ static vl_status run(const char *model_name, const char *path, const vl_source_o
     if (status == VALENCE_OK && latency) {
         valence_model_describe(model, &info);
         double clean = time_clean(&t);
-        warm_up(&t, context);
-        int64_t before = vl_mem_usage_total().allocations;
-        double predict = time_predict(&t, context, latency);
-        int64_t allocations = vl_mem_usage_total().allocations - before;
-        print_results(&t, &info, clean, predict, latency, allocations, json);
+        timing predict = time_ask(&t, context, ask_plainly, latency);
+        timing explain = time_ask(&t, context, ask_why, latency);
+        print_results(&t, &info, clean, &predict, &explain, json);
     }
     vl_free(latency);
     vl_buffer_release(&t.bytes);
@@ -187,7 +207,7 @@ int cmd_bench(int argc, char **argv)
         {CLI_FLAG, NULL, 0, NULL, NULL, NULL}};
     valence_error error;
     int first = cli_parse(argc, argv, "valence bench -m MODEL -i FILE",
-                          "Times cleaning and prediction in one thread on the texts of a file.", table);
+                          "Times cleaning, predictions and explanations in one thread on the texts of a file.", table);
     if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
     if (!input) return cli_usage("bench", "-i FILE is missing");
     source.label = "";

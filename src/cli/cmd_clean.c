@@ -1,21 +1,15 @@
 /* cmd_clean.c: `valence clean`: texts in, cleaned texts out, one per line. */
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
-#include "cli/memory_report.h"
 #include "cli/options.h"
-#include "cli/pipeline.h"
+#include "cli/text_job.h"
 #include "text/clean.h"
 
 typedef struct clean_options {
-    const char *input, *output, *passes;
-    int64_t threads;
-    bool skip_bad, memory;
+    const char *passes;
     uint32_t bits;
-    vl_source_options source;
+    cli_text_job texts;
 } clean_options;
 
 static const char usage[] = "valence clean [--passes NAMES] TEXT... | - | -i FILE [-o FILE]";
@@ -31,14 +25,15 @@ static const char about[] =
 
 static int parse(clean_options *o, int argc, char **argv)
 {
+    cli_text_job *t = &o->texts;
     const cli_option table[] = {
         {CLI_TEXT, "passes", 'p', "NAMES", "comma-separated (lower,punctuation,spaces)", &o->passes},
-        {CLI_TEXT, "input", 'i', "FILE", "clean the texts of a file; - is standard input", &o->input},
-        {CLI_TEXT, "output", 'o', "FILE", "where they go (standard output)", &o->output},
-        {CLI_TEXT, "text", 0, "COLUMN", "column of the text (text)", &o->source.text},
-        {CLI_FLAG, "skip-bad", 0, NULL, "malformed rows are no failure", &o->skip_bad},
-        {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &o->threads},
-        {CLI_FLAG, "memory", 0, NULL, "print memory by category at the end", &o->memory},
+        {CLI_TEXT, "input", 'i', "FILE", "clean the texts of a file; - is standard input", &t->input},
+        {CLI_TEXT, "output", 'o', "FILE", "where they go (standard output)", &t->output},
+        {CLI_TEXT, "text", 0, "COLUMN", "column of the text (text)", &t->source.text},
+        {CLI_FLAG, "skip-bad", 0, NULL, "malformed rows are no failure", &t->skip_bad},
+        {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &t->threads},
+        {CLI_FLAG, "memory", 0, NULL, "print memory by category at the end", &t->memory},
         {CLI_FLAG, NULL, 0, NULL, NULL, NULL}};
     return cli_parse(argc, argv, usage, about, table);
 }
@@ -83,65 +78,17 @@ static vl_status clean_record(void *user, void *state, const vl_record *record, 
     return vl_fail(error, status, "out of memory for a text of %zu bytes", record->text.len);
 }
 
-static vl_status clean_file(clean_options *o, uint64_t *bad_rows, valence_error *error)
-{
-    const cli_job job = {.name = o->input, .what = "cleaning", .user = o, .open = open_scratch,
-                         .record = clean_record, .close = close_scratch};
-    vl_source *source;
-    vl_writer *writer = NULL;
-    uint64_t sequence = 0;
-    VL_TRY(vl_source_open(&source, o->input, &o->source, error));
-    vl_status status = vl_writer_open(&writer, o->output ? o->output : "-", 0, error);
-    if (status == VALENCE_OK)
-        status = cli_pipeline_run(source, writer, &sequence, &job, (int)o->threads, error);
-    if (status == VALENCE_OK) status = vl_writer_finish(writer, error);
-    *bad_rows = vl_source_counted(source).bad_rows;
-    vl_writer_close(writer);
-    vl_source_close(source);
-    return status;
-}
-
-static vl_status clean_texts(const clean_options *o, char **texts, int count, valence_error *error)
-{
-    vl_clean_scratch scratch = {0};
-    vl_buffer out;
-    vl_status status = VALENCE_OK;
-    vl_buffer_init(&out, VL_MEM_IO, (size_t)1 << 30);
-    for (int i = 0; i < count && status == VALENCE_OK; i++) {
-        vl_span cleaned;
-        status = vl_clean(o->bits, vl_span_of(texts[i]), &scratch, &cleaned);
-        if (status == VALENCE_OK) status = append_line(&out, cleaned);
-    }
-    if (status != VALENCE_OK) vl_fail(error, status, "out of memory");
-    else if (fwrite(out.data, 1, out.len, stdout) < out.len || fflush(stdout))
-        status = vl_fail(error, VALENCE_IO, "cannot write the result");
-    vl_buffer_release(&out);
-    vl_clean_scratch_release(&scratch);
-    return status;
-}
-
 int cmd_clean(int argc, char **argv)
 {
-    clean_options o = {.bits = VL_CLEAN_DEFAULT, .source = vl_source_options_defaults()};
-    valence_error error = {0};
+    clean_options o = {.bits = VL_CLEAN_DEFAULT,
+                       .texts = {.command = "clean", .source = vl_source_options_defaults()}};
+    valence_error error;
     int first = parse(&o, argc, argv);
     if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
-    o.source.label = "";
     if (o.passes && vl_clean_parse(&o.bits, vl_span_of(o.passes), &error) != VALENCE_OK)
         return cli_usage("clean", "%s", error.message);
-    if (!o.input && argc - first == 1 && strcmp(argv[first], "-") == 0) {
-        o.input = "-";
-        o.source.format = VL_DATA_LINES;
-    } else if (o.input && argc > first) {
-        return cli_usage("clean", "give either texts or -i FILE, not both");
-    } else if (!o.input && argc == first) {
-        return cli_usage("clean", "no text given (texts, - for standard input, or -i FILE)");
-    }
-    signal(SIGPIPE, SIG_IGN);
-    uint64_t bad_rows = 0;
-    vl_status status = o.input ? clean_file(&o, &bad_rows, &error)
-                               : clean_texts(&o, argv + first, argc - first, &error);
-    if (o.memory) cli_memory_report(0);
-    if (status != VALENCE_OK) return cli_fail("%s", error.message);
-    return bad_rows && !o.skip_bad ? CLI_FAILED : CLI_OK;
+    if (cli_text_job_input(&o.texts, argv + first, argc - first)) return CLI_USAGE;
+    o.texts.job = (cli_job){.what = "cleaning", .user = &o, .open = open_scratch,
+                            .record = clean_record, .close = close_scratch};
+    return cli_text_job_run(&o.texts, argv + first, argc - first);
 }

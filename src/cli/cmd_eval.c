@@ -8,12 +8,15 @@
 #include "cli/memory_report.h"
 #include "cli/options.h"
 #include "cli/pipeline.h"
+#include "cli/plots.h"
 #include "data/dataset.h"
 #include "engine/evaluation.h"
+#include "engine/ranking.h"
 
 typedef struct eval_options {
-    const char *model;
+    const char *model, *plots;
     int64_t threads;
+    valence_model_options decide;
     bool json, skip_bad, memory;
     vl_source_options source;
 } eval_options;
@@ -24,12 +27,15 @@ typedef struct evaluating {
     valence_model_info info;
     vl_dataset_spec spec;
     vl_evaluation sum;
+    _Atomic int64_t room; /* for kept scores, all threads' */
     uint64_t unlabelled, bad_rows, rows;
+    cli_plot_file plots[CLI_PLOT_FILES];
 } evaluating;
 
 static const char usage[] = "valence eval -m MODEL DATA[@MAP]...";
 static const char about[] =
-    "Measures a model on labelled texts: accuracy, macro-F1, calibration, speed, memory.\n"
+    "Measures a model on labelled texts: accuracy, macro-F1, calibration, speed, memory. Where the model\n"
+    "abstains, accuracy is still that of its best guess for every text.\n"
     "MAP renames the data's labels: test.tsv@0=negative,1=positive. Rows without a label are counted\n"
     "and left out.";
 
@@ -39,6 +45,8 @@ static int parse(eval_options *o, int argc, char **argv)
         {CLI_TEXT, "model", 'm', "MODEL", "a model file, or a shipped model's name (general)", &o->model},
         {CLI_TEXT, "text", 0, "COLUMN", "column of the text (text)", &o->source.text},
         {CLI_TEXT, "label", 0, "COLUMN", "column of the label (label)", &o->source.label},
+        {CLI_REAL, "min-confidence", 0, "X", "abstain below this probability (as the model says)", &o->decide.min_confidence},
+        {CLI_TEXT, "plots", 0, "DIR", "draw calibration, confusion, precision-recall, coverage (SVG)", &o->plots},
         {CLI_FLAG, "json", 0, NULL, "print one JSON object", &o->json},
         {CLI_FLAG, "skip-bad", 0, NULL, "malformed rows are no failure", &o->skip_bad},
         {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &o->threads},
@@ -67,6 +75,16 @@ typedef struct eval_thread {
     int32_t last_k;
 } eval_thread;
 
+/* With three classes and more the scores are always kept: the data may hold only two of them. */
+static vl_status init_sum(evaluating *e, vl_evaluation *sum, valence_error *error)
+{
+    int32_t K = e->info.label_count;
+    bool keep = e->o->json || e->o->plots || (K > 2 && K <= VL_EVAL_CONFUSION_MAX);
+    VL_TRY(vl_evaluation_init(sum, K, keep ? &e->room : NULL, error));
+    sum->min_confidence = (float)e->info.min_confidence;
+    return VALENCE_OK;
+}
+
 static vl_status add_record(void *user, void *state, const vl_record *r, vl_buffer *out,
                             valence_error *error)
 {
@@ -88,7 +106,8 @@ static vl_status add_record(void *user, void *state, const vl_record *r, vl_buff
         memcpy(t->last_text, label.ptr, t->last_label.len);
     }
     VL_TRY(valence_context_predict(t->context, r->text.ptr, r->text.len, &p, error));
-    return vl_evaluation_add(&t->sum, p.probabilities, t->last_k);
+    vl_status status = vl_evaluation_add(&t->sum, p.probabilities, t->last_k);
+    return status == VALENCE_OK ? status : vl_fail(error, status, "out of memory for the evaluation");
 }
 
 static vl_status open_thread(void *user, void **state, valence_error *error)
@@ -96,7 +115,7 @@ static vl_status open_thread(void *user, void **state, valence_error *error)
     evaluating *e = user;
     eval_thread *t = vl_alloc_zero(VL_MEM_REQUEST, sizeof *t);
     if (!t) return vl_fail_memory(error, sizeof *t, "a thread");
-    vl_status status = vl_evaluation_init(&t->sum, e->info.label_count, error);
+    vl_status status = init_sum(e, &t->sum, error);
     if (status == VALENCE_OK) status = valence_context_open(&t->context, e->model, error);
     if (status != VALENCE_OK) {
         vl_evaluation_release(&t->sum);
@@ -140,6 +159,21 @@ static vl_status evaluate_set(evaluating *e, const char *data, valence_error *er
 
 /* ---- Showing --------------------------------------------------------------------------------- */
 
+/* -1 where it cannot be told. */
+static double average_precision(const evaluating *e, int32_t k, vl_buffer *b)
+{
+    uint32_t *keys;
+    bool kept = e->sum.K <= VL_EVAL_CONFUSION_MAX && vl_evaluation_kept(&e->sum);
+    if (!kept || !e->sum.is[k]) return -1;
+    if (vl_evaluation_rank_class(&keys, &e->sum, k, NULL) != VALENCE_OK) {
+        b->failed = true; /* out of memory */
+        return -1;
+    }
+    double ap = vl_rank_average_precision(keys, e->sum.examples);
+    vl_free(keys);
+    return ap;
+}
+
 static void print_json_classes(const evaluating *e, vl_buffer *b)
 {
     for (int32_t k = 0; k < e->sum.K; k++) {
@@ -147,9 +181,44 @@ static void print_json_classes(const evaluating *e, vl_buffer *b)
         vl_evaluation_class(&e->sum, k, &precision, &recall, &f1);
         vl_buffer_append_text(b, k ? "," : "");
         vl_json_write_string(b, vl_span_of(e->info.labels[k]));
-        vl_buffer_printf(b, ":{\"examples\":%lld,\"precision\":%.4f,\"recall\":%.4f,\"f1\":%.4f}",
+        vl_buffer_printf(b, ":{\"examples\":%lld,\"precision\":%.4f,\"recall\":%.4f,\"f1\":%.4f",
                          (long long)e->sum.is[k], precision, recall, f1);
+        double ap = average_precision(e, k, b);
+        if (ap >= 0) vl_buffer_printf(b, ",\"average_precision\":%.6f", ap);
+        vl_buffer_append_text(b, "}");
     }
+}
+
+static void print_json_reliability(const evaluating *e, vl_buffer *b)
+{
+    vl_buffer_append_text(b, ",\"reliability\":[");
+    for (int i = 0; i < VL_EVAL_BINS; i++) {
+        double texts = (double)e->sum.bin_count[i];
+        vl_buffer_printf(b, "%s{\"from\":%.4f,\"to\":%.4f,\"texts\":%lld", i ? "," : "",
+                         (double)i / VL_EVAL_BINS, (double)(i + 1) / VL_EVAL_BINS,
+                         (long long)e->sum.bin_count[i]);
+        if (texts > 0)
+            vl_buffer_printf(b, ",\"confidence\":%.6f,\"accuracy\":%.6f}",
+                             e->sum.bin_score[i] / texts, (double)e->sum.bin_right[i] / texts);
+        else vl_buffer_append_text(b, ",\"confidence\":null,\"accuracy\":null}");
+    }
+    vl_buffer_append_text(b, "]");
+}
+
+static void print_json_plots(const evaluating *e, vl_buffer *b)
+{
+    const char *separator = "";
+    if (!e->o->plots) return;
+    vl_buffer_append_text(b, ",\"plots\":[");
+    for (int i = 0; i < CLI_PLOT_FILES; i++) {
+        char path[4096];
+        if (e->plots[i].left_out) continue;
+        snprintf(path, sizeof path, "%s/%s", e->o->plots, e->plots[i].name);
+        vl_buffer_append_text(b, separator);
+        vl_json_write_string(b, vl_span_of(path));
+        separator = ",";
+    }
+    vl_buffer_append_text(b, "]");
 }
 
 static void print_json_confusion(const evaluating *e, vl_buffer *b)
@@ -165,7 +234,8 @@ static void print_json_confusion(const evaluating *e, vl_buffer *b)
     vl_buffer_append_text(b, "]");
 }
 
-static void print_json(const evaluating *e, const vl_figures *f, double seconds)
+static vl_status print_json(const evaluating *e, const vl_figures *f, double seconds,
+                            valence_error *error)
 {
     vl_buffer b;
     vl_buffer_init(&b, VL_MEM_REQUEST, 64 << 20);
@@ -180,13 +250,26 @@ static void print_json(const evaluating *e, const vl_figures *f, double seconds)
     if (f->restricted)
         vl_buffer_printf(&b, ",\"restricted_accuracy\":%.6f,\"restricted_macro_f1\":%.6f",
                          f->restricted_accuracy, f->restricted_macro_f1);
+    if (e->info.min_confidence > 0)
+        vl_buffer_printf(&b, ",\"min_confidence\":%.9g,\"coverage\":%.6f,"
+                             "\"selective_accuracy\":%.6f", e->info.min_confidence, f->coverage, f->selective_accuracy);
     vl_buffer_append_text(&b, ",\"classes\":{");
     print_json_classes(e, &b);
     vl_buffer_append_text(&b, "}");
     print_json_confusion(e, &b);
+    print_json_reliability(e, &b);
+    print_json_plots(e, &b);
     vl_buffer_append_text(&b, "}\n");
-    fwrite(b.data, 1, b.len, stdout);
+    bool failed = b.failed;
+    if (!failed) fwrite(b.data, 1, b.len, stdout);
     vl_buffer_release(&b);
+    return failed ? vl_fail(error, VALENCE_NO_MEMORY, "out of memory for the report") : VALENCE_OK;
+}
+
+static void print_text_plots(const evaluating *e)
+{
+    for (int i = 0; e->o->plots && i < CLI_PLOT_FILES; i++)
+        if (!e->plots[i].left_out) printf("%s/%s\n", e->o->plots, e->plots[i].name);
 }
 
 static void print_text(const evaluating *e, const vl_figures *f, double seconds)
@@ -198,6 +281,9 @@ static void print_text(const evaluating *e, const vl_figures *f, double seconds)
     if (f->restricted)
         printf("  choosing among the data's %d classes only: accuracy %.4f, macro-F1 %.4f\n",
                f->classes_present, f->restricted_accuracy, f->restricted_macro_f1);
+    if (e->info.min_confidence > 0)
+        printf("  answered from a confidence of %.4f on: %.2f %% of the texts, accuracy %.4f\n",
+               e->info.min_confidence, 100 * f->coverage, f->selective_accuracy);
     printf("  %.2f s, %.0f texts/s, %lld MB peak\n\n", seconds, (double)e->sum.examples / seconds,
            (long long)(vl_peak_rss_bytes() >> 20));
     printf("  %-16s %9s %9s %9s %9s\n", "class", "texts", "precision", "recall", "F1");
@@ -218,34 +304,48 @@ static void print_text(const evaluating *e, const vl_figures *f, double seconds)
     putchar('\n');
 }
 
+static vl_status draw_plots(evaluating *e, const vl_figures *f, valence_error *error)
+{
+    cli_plotted p = {.e = &e->sum, .f = f, .labels = e->info.labels};
+    VL_TRY(cli_plots_write(e->plots, e->o->plots, &p, error));
+    for (int i = 0; i < CLI_PLOT_FILES; i++)
+        if (e->plots[i].left_out)
+            fprintf(stderr, "valence: %s is left out: %s\n", e->plots[i].name,
+                    e->plots[i].left_out);
+    return VALENCE_OK;
+}
+
 static vl_status evaluate(evaluating *e, char **data, int count, valence_error *error)
 {
     double start = vl_clock_seconds();
     valence_model_describe(e->model, &e->info);
-    VL_TRY(vl_evaluation_init(&e->sum, e->info.label_count, error));
+    if (e->o->plots) VL_TRY(cli_plots_folder(e->o->plots, error));
+    VL_TRY(init_sum(e, &e->sum, error));
     for (int i = 0; i < count; i++) VL_TRY(evaluate_set(e, data[i], error));
     if (e->sum.examples == 0)
         return vl_fail(error, VALENCE_ARGUMENT, "the data holds no labelled text (%llu rows have no "
                        "label)", (unsigned long long)e->unlabelled);
     double seconds = vl_clock_seconds() - start;
     vl_figures f = vl_evaluation_figures(&e->sum);
-    if (e->o->json) print_json(e, &f, seconds);
-    else print_text(e, &f, seconds);
+    if (e->o->plots) VL_TRY(draw_plots(e, &f, error));
+    if (e->o->json) return print_json(e, &f, seconds, error);
+    print_text(e, &f, seconds);
+    print_text_plots(e);
     return VALENCE_OK;
 }
 
 int cmd_eval(int argc, char **argv)
 {
-    eval_options o = {.source = vl_source_options_defaults()};
+    eval_options o = {.decide = valence_model_defaults(), .source = vl_source_options_defaults()};
     valence_error error = {0};
     valence_model *model;
     int first = parse(&o, argc, argv);
     if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
     if (first == argc) return cli_usage("eval", "no data given");
     if (!o.source.label) o.source.label = "label"; /* here it must be there */
-    if (valence_model_open(&model, o.model ? o.model : "general", NULL, &error) != VALENCE_OK)
+    if (valence_model_open(&model, o.model ? o.model : "general", &o.decide, &error) != VALENCE_OK)
         return cli_fail("%s", error.message);
-    evaluating e = {.o = &o, .model = model};
+    evaluating e = {.o = &o, .model = model, .room = VL_EVAL_ROOM};
     vl_status status = evaluate(&e, argv + first, argc - first, &error);
     vl_evaluation_release(&e.sum);
     valence_model_close(model);

@@ -4,10 +4,13 @@
 #include "base/cpu.h"
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/info_terms.h"
 #include "cli/options.h"
 #include "valence.h"
 
-static const char usage[] = "valence info [-m MODEL] [--json]";
+enum { MOST_TERMS = 65536 }; /* as many as a file may name */
+
+static const char usage[] = "valence info [-m MODEL] [--top N] [--json]";
 static const char about[] = "Without -m: version, instruction set, processors and the default model.";
 
 static void append_key(vl_buffer *b, const char *key, const char *value)
@@ -16,7 +19,7 @@ static void append_key(vl_buffer *b, const char *key, const char *value)
     vl_json_write_string(b, vl_span_of(value));
 }
 
-static void print_json(const valence_model_info *i)
+static int print_json(const valence_model_info *i)
 {
     vl_buffer b;
     vl_buffer_init(&b, VL_MEM_REQUEST, 64 << 20);
@@ -39,8 +42,10 @@ static void print_json(const valence_model_info *i)
     vl_buffer_append_text(&b, "],\"card\":");
     vl_buffer_append_text(&b, i->card);
     vl_buffer_append_text(&b, "}\n");
-    fwrite(b.data, 1, b.len, stdout);
+    int code = b.failed ? cli_fail("out of memory for the description") : CLI_OK;
+    if (!b.failed) fwrite(b.data, 1, b.len, stdout);
     vl_buffer_release(&b);
+    return code;
 }
 
 /* The card's members, one per line. */
@@ -90,8 +95,10 @@ int cmd_info(int argc, char **argv)
 {
     const char *name = NULL;
     bool json = false;
+    int64_t top = INT64_MIN;
     const cli_option table[] = {
         {CLI_TEXT, "model", 'm', "MODEL", "a model file, or a shipped model's name", &name},
+        {CLI_INTEGER, "top", 0, "N", "print the N n-grams that weigh most for each class", &top},
         {CLI_FLAG, "json", 0, NULL, "print one JSON object", &json},
         {CLI_FLAG, NULL, 0, NULL, NULL, NULL}};
     valence_error error;
@@ -100,11 +107,19 @@ int cmd_info(int argc, char **argv)
     int first = cli_parse(argc, argv, usage, about, table);
     if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
     if (first < argc) return cli_usage("info", "unexpected argument '%s'", argv[first]);
+    if (top != INT64_MIN && (top < 1 || top > MOST_TERMS))
+        return cli_usage("info", "--top must be 1 to %d", MOST_TERMS);
     if (valence_model_open(&model, name ? name : "general", NULL, &error) != VALENCE_OK)
         return cli_fail("%s", error.message);
+    if (top > 0) {
+        int code = cli_print_terms(model, (int)top, json);
+        valence_model_close(model);
+        return code;
+    }
+    int code = CLI_OK;
     valence_model_describe(model, &info);
     if (json) {
-        print_json(&info);
+        code = print_json(&info);
     } else {
         if (!name)
             printf("valence %s, instruction set %s (machine: %s), %d processors\n\n", VALENCE_VERSION,
@@ -112,5 +127,5 @@ int cmd_info(int argc, char **argv)
         print_model(&info);
     }
     valence_model_close(model);
-    return CLI_OK;
+    return code;
 }

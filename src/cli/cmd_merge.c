@@ -7,6 +7,7 @@
 #include "cli/memory_report.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/threshold_report.h"
 #include "formats/safetensors.h"
 #include "train/linear_writer.h"
 #include "train/partial.h"
@@ -16,7 +17,7 @@ typedef struct merge_options {
     int count;
     const char *output, *type;
     int64_t capacity, holdout, threads;
-    double min_count, smoothing, alpha;
+    double min_count, smoothing, alpha, min_precision;
     bool json, memory;
     cli_progress progress;
 } merge_options;
@@ -37,6 +38,7 @@ static int parse(merge_options *o, int argc, char **argv)
         {CLI_REAL, "alpha", 0, "X", "added to every count (3)", &o->alpha},
         {CLI_TEXT, "type", 0, "TYPE", "i8, f16 or f32 weights (i8)", &o->type},
         {CLI_INTEGER, "holdout", 0, "N", "texts to calibrate on (a tenth, <= 5000)", &o->holdout},
+        {CLI_REAL, "min-precision", 0, "P", "call texts 'uncertain' so that P of the others are right", &o->min_precision},
         {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &o->threads},
         {CLI_FLAG, "json", 0, NULL, "print the result as JSON", &o->json},
         {CLI_FLAG, "memory", 0, NULL, "print memory by category at the end", &o->memory},
@@ -61,6 +63,9 @@ static vl_status take_options(vl_classic_options *c, merge_options *o, valence_e
         return vl_fail(error, VALENCE_ARGUMENT, "--capacity must be 1 to 100000000");
     if (!(c->vocabulary.smoothing > 0) || !(c->alpha > 0))
         return vl_fail(error, VALENCE_ARGUMENT, "--smoothing and --alpha must be above 0");
+    if (o->min_precision != -1 && !(o->min_precision > 0.5 && o->min_precision <= 1))
+        return vl_fail(error, VALENCE_ARGUMENT, "--min-precision must be above 0.5 and at most 1");
+    if (o->min_precision > 0) c->min_precision = o->min_precision;
     c->holdout = o->holdout;
     c->progress = show_progress;
     c->user = o;
@@ -84,10 +89,12 @@ static void print_report(const vl_classic_report *r, const merge_options *o, int
         print_path(o->output);
         printf(",\"files\":%d,\"examples\":%lld,\"classes\":%lld,\"features\":%lld,\"held_out\":%lld,"
                "\"held_out_accuracy\":%.4f,\"held_out_macro_f1\":%.4f,\"temperature\":%.4f,"
-               "\"seconds\":%.3f}\n",
+               "\"seconds\":%.3f",
                o->count, (long long)r->examples, (long long)classes, (long long)r->features,
                (long long)r->held_out, r->held_out_accuracy, r->held_out_macro_f1, r->temperature,
                seconds);
+        cli_threshold_json(&r->threshold);
+        puts("}");
         return;
     }
     printf("%s: %lld texts from %d file%s, %lld classes, %lld n-grams, %.2f s\n", o->output,
@@ -96,6 +103,7 @@ static void print_report(const vl_classic_report *r, const merge_options *o, int
     if (r->held_out)
         printf("accuracy %.4f, macro-F1 %.4f on %lld texts not trained on\n", r->held_out_accuracy,
                r->held_out_macro_f1, (long long)r->held_out);
+    cli_threshold_text(&r->threshold);
 }
 
 static vl_status merge(merge_options *o, const vl_classic_options *classic, vl_store *store,
@@ -129,7 +137,8 @@ static int run(merge_options *o, const vl_classic_options *classic)
 
 int cmd_merge(int argc, char **argv)
 {
-    merge_options o = {.capacity = -1, .holdout = -1, .min_count = -1, .smoothing = -1, .alpha = -1};
+    merge_options o = {.capacity = -1, .holdout = -1, .min_count = -1, .smoothing = -1, .alpha = -1,
+                       .min_precision = -1};
     vl_classic_options classic = vl_classic_defaults(false);
     valence_error error;
     int first = parse(&o, argc, argv);

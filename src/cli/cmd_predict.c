@@ -9,6 +9,7 @@
 #include "cli/answer.h"
 #include "cli/bulk.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/memory_report.h"
 #include "cli/options.h"
 
@@ -33,7 +34,7 @@ static int parse(predict_options *o, int argc, char **argv)
         {CLI_TEXT, "model", 'm', "MODEL", "a model file, or a shipped model's name (general)", &o->model},
         {CLI_TEXT, "input", 'i', "FILE", "predict the rows of a file; - is standard input", &o->bulk.input},
         {CLI_TEXT, "output", 'o', "FILE", "where the rows go (standard output)", &o->bulk.output},
-        {CLI_TEXT, "format", 0, "FORMAT", "pretty, json, jsonl, csv or tsv", &o->format},
+        {CLI_TEXT, "format", 0, "FORMAT", "pretty, json, jsonl, csv, tsv or html", &o->format},
         {CLI_TEXT, "text", 0, "COLUMN", "column of the text, by name or number (text)", &o->bulk.source.text},
         {CLI_TEXT, "keep", 0, "COL,..|all", "columns of the input to repeat in the output", &o->bulk.keep},
         {CLI_REAL, "neutral-band", 0, "X", "two classes: call |p - 0.5| < X neutral", &o->decide.neutral_band},
@@ -43,6 +44,7 @@ static int parse(predict_options *o, int argc, char **argv)
         {CLI_INTEGER, "top", 0, "K", "give only the K most probable classes", &o->top},
         {CLI_FLAG, "skip-bad", 0, NULL, "malformed rows are no failure", &o->skip_bad},
         {CLI_TEXT, "shard", 0, "I/N", "only the I-th of N parts of the file (1/N .. N/N)", &o->shard},
+        {CLI_FLAG, "resume", 0, NULL, "go on where an interrupted run of this command stopped", &o->bulk.resume},
         {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &o->threads},
         {CLI_FLAG, "memory", 0, NULL, "print memory by category at the end", &o->memory},
         {CLI_FLAG, NULL, 0, NULL, NULL, NULL}};
@@ -61,6 +63,21 @@ static int parse_shard(predict_options *o)
     return 0;
 }
 
+/* Only what is in a file can be found again, and only a file can be cut and continued. */
+static int check_resume(const predict_options *o)
+{
+    const char *in = o->bulk.input, *out = o->bulk.output;
+    if (!o->bulk.resume) return 0;
+    if (!in || strcmp(in, "-") == 0)
+        return cli_usage("predict", "--resume needs a file to read (-i FILE), not standard input");
+    if (!out || strcmp(out, "-") == 0)
+        return cli_usage("predict", "--resume needs a file to write (-o FILE), not standard output");
+    cli_format f = o->bulk.style.format;
+    if (f == CLI_HTML || (f == CLI_FORMAT_AUTO && cli_format_of_path(out) == CLI_HTML))
+        return cli_usage("predict", "--resume cannot go on with HTML, which is written in one piece");
+    return 0;
+}
+
 static vl_status answer_texts(cli_answerer *a, const cli_row_style *style, char **texts, int count,
                               vl_buffer *out, valence_error *error)
 {
@@ -70,7 +87,6 @@ static vl_status answer_texts(cli_answerer *a, const cli_row_style *style, char 
         if (i > 0 && style->format == CLI_JSON) status = vl_buffer_append_text(out, ",\n");
         if (status == VALENCE_OK) VL_TRY(cli_answer(a, &r, out, error));
     }
-    if (status == VALENCE_OK) status = cli_write_footer(out, style, count > 0);
     return status == VALENCE_OK ? status : vl_fail(error, status, "out of memory for the output");
 }
 
@@ -79,27 +95,28 @@ static vl_status predict_texts(valence_model *model, const predict_options *o, c
                                valence_error *error)
 {
     cli_answerer *answerer;
-    valence_model_info info;
     cli_row_style style = o->bulk.style;
-    valence_model_describe(model, &info);
     if (style.format == CLI_FORMAT_AUTO) style.format = isatty(STDOUT_FILENO) ? CLI_PRETTY : CLI_JSONL;
     style.colour = cli_colour(STDOUT_FILENO);
-    style.label_count = info.label_count;
-    style.labels = info.labels;
     VL_TRY(cli_answerer_open(&answerer, model, &style, error));
     vl_buffer out;
     vl_buffer_init(&out, VL_MEM_IO, (size_t)1 << 30);
     vl_status status = answer_texts(answerer, &style, texts, count, &out, error);
+    cli_answerer_close(answerer); /* for the footer's totals */
+    if (status == VALENCE_OK) status = cli_write_footer(&out, &style, count > 0);
     if (status == VALENCE_OK && (fwrite(out.data, 1, out.len, stdout) < out.len || fflush(stdout)))
         status = vl_fail(error, VALENCE_IO, "cannot write the result");
     vl_buffer_release(&out);
-    cli_answerer_close(answerer);
     return status;
 }
 
 static int finish_bulk(const predict_options *o, const cli_bulk_result *r)
 {
     bool person = isatty(STDERR_FILENO);
+    if (r->was_complete) {
+        fprintf(stderr, "valence: '%s' is already complete\n", o->bulk.output);
+        return CLI_OK;
+    }
     if (person && o->bulk.output)
         fprintf(stderr, "%llu texts in %.2f s (%.0f/s) -> %s\n", (unsigned long long)r->rows,
                 r->seconds, (double)r->rows / r->seconds, o->bulk.output);
@@ -116,14 +133,29 @@ static int run(predict_options *o, char **texts, int count)
     valence_model *model;
     valence_error error = {0};
     cli_bulk_result result = {0};
+    cli_totals totals = {0};
+    valence_model_info info;
     if (valence_model_open(&model, o->model ? o->model : "general", &o->decide, &error) != VALENCE_OK)
         return cli_fail("%s", error.message);
+    valence_model_describe(model, &info);
+    totals.given = vl_alloc_zero(VL_MEM_REQUEST, (size_t)info.label_count * sizeof *totals.given);
+    if (!totals.given) {
+        valence_model_close(model);
+        return cli_fail("out of memory");
+    }
+    o->bulk.style.label_count = info.label_count;
+    o->bulk.style.labels = info.labels;
+    o->bulk.style.model = info.name;
+    o->bulk.style.input = o->bulk.input;
+    o->bulk.style.totals = &totals;
     vl_status status = o->bulk.input ? cli_bulk_predict(model, &o->bulk, &result, &error)
                                      : predict_texts(model, o, texts, count, &error);
     if (o->memory) cli_memory_report(o->bulk.input ? result.rows : (uint64_t)count);
+    vl_free(totals.given);
     valence_model_close(model);
-    if (status != VALENCE_OK) return cli_fail("%s", error.message);
-    return finish_bulk(o, &result);
+    int code = status == VALENCE_OK ? finish_bulk(o, &result) : cli_fail("%s", error.message);
+    cli_interrupt_end();
+    return code;
 }
 
 int cmd_predict(int argc, char **argv)
@@ -134,10 +166,11 @@ int cmd_predict(int argc, char **argv)
     int first = parse(&o, argc, argv);
     if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
     o.bulk.threads = (int)o.threads;
+    o.bulk.decide = &o.decide;
     o.bulk.source.label = ""; /* not needed, so not looked for */
     if (o.format && cli_format_parse(&o.bulk.style.format, o.format, &error) != VALENCE_OK)
         return cli_usage("predict", "%s", error.message);
-    if (parse_shard(&o)) return CLI_USAGE;
+    if (parse_shard(&o) || check_resume(&o)) return CLI_USAGE;
     if (o.top < 0) return cli_usage("predict", "--top needs a number of classes");
     o.bulk.style.top = o.top < INT_MAX ? (int)o.top : INT_MAX;
     if (o.bulk.style.explain && o.bulk.style.sentences)

@@ -9,6 +9,7 @@
 #include "cli/memory_report.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/threshold_report.h"
 #include "formats/safetensors.h"
 #include "train/card.h"
 #include "train/classic.h"
@@ -22,7 +23,7 @@ typedef struct train_options {
     const char *dev, *output, *continued;
     const char *words, *clean, *features, *choice, *weighting, *norm, *type;
     int64_t ngrams, capacity, iterations, holdout, threads, seed;
-    double min_count, smoothing, alpha, cost, tolerance, balance, search;
+    double min_count, smoothing, alpha, cost, tolerance, balance, search, min_precision;
     bool balance_sets, partial, skip_bad, json, memory;
     vl_corpus_options corpus;
     cli_progress progress;
@@ -38,7 +39,7 @@ static void train_defaults(train_options *o)
 {
     *o = (train_options){.ngrams = -1, .capacity = -1, .iterations = -1, .holdout = -1, .seed = 1,
                          .min_count = -1, .smoothing = -1, .alpha = -1, .cost = -1,
-                         .tolerance = -1, .balance = 1};
+                         .tolerance = -1, .balance = 1, .min_precision = -1};
     o->corpus = vl_corpus_options_defaults();
 }
 
@@ -52,6 +53,7 @@ static int parse(train_options *o, int argc, char **argv)
         {CLI_TEXT, "label", 0, "COLUMN", "column of the label (label)", &o->corpus.source.label},
         {CLI_TEXT, "continue", 0, "MODEL", "go on from a logistic model with new data", &o->continued},
         {CLI_FLAG, "partial", 0, NULL, "naive Bayes: write counts for 'valence merge'", &o->partial},
+        {CLI_REAL, "min-precision", 0, "P", "call texts 'uncertain' so that P of the others are right", &o->min_precision},
         {CLI_REAL, "search", 0, "SECONDS", "look for better settings on held-out texts first", &o->search},
         {CLI_FLAG, "balance", 0, NULL, "data sets, and labels within a set, weigh the same", &o->balance_sets},
         {CLI_REAL, "balance-power", 0, "X", "how far to balance, 0 to 1 (1)", &o->balance},
@@ -134,6 +136,9 @@ static vl_status take_options(vl_classic_options *c, const train_options *o, val
     if (o->iterations >= 0) c->max_iterations = (int)o->iterations;
     if (!(c->alpha > 0) || !(c->cost > 0))
         return vl_fail(error, VALENCE_ARGUMENT, "--alpha and --cost must be above 0");
+    if (o->min_precision != -1 && !(o->min_precision > 0.5 && o->min_precision <= 1))
+        return vl_fail(error, VALENCE_ARGUMENT, "--min-precision must be above 0.5 and at most 1");
+    if (o->min_precision > 0) c->min_precision = o->min_precision;
     c->holdout = o->holdout;
     return VALENCE_OK;
 }
@@ -169,10 +174,12 @@ static void print_report(const vl_classic_report *r, const vl_corpus *corpus, co
         printf(",\"examples\":%lld,\"classes\":%d,\"features\":%lld,"
                "\"held_out\":%lld,\"held_out_accuracy\":%.4f,\"held_out_macro_f1\":%.4f,"
                "\"temperature\":%.4f,\"iterations\":%d,\"skipped_empty\":%llu,"
-               "\"bad_rows\":%llu,\"count_seconds\":%.3f,\"fit_seconds\":%.3f,\"seconds\":%.3f}\n",
+               "\"bad_rows\":%llu,\"count_seconds\":%.3f,\"fit_seconds\":%.3f,\"seconds\":%.3f",
                (long long)r->examples, corpus->K, (long long)r->features, (long long)r->held_out, r->held_out_accuracy, r->held_out_macro_f1, r->temperature,
                r->iterations, (unsigned long long)corpus->skipped_empty,
                (unsigned long long)corpus->bad_rows, r->count_seconds, r->fit_seconds, seconds);
+        cli_threshold_json(&r->threshold);
+        puts("}");
         return;
     }
     printf("%s: %lld texts, %d classes, %lld n-grams, %.2f s\n", output, (long long)r->examples,
@@ -180,6 +187,7 @@ static void print_report(const vl_classic_report *r, const vl_corpus *corpus, co
     if (r->held_out)
         printf("accuracy %.4f, macro-F1 %.4f on %lld texts not trained on\n", r->held_out_accuracy,
                r->held_out_macro_f1, (long long)r->held_out);
+    cli_threshold_text(&r->threshold);
     if (corpus->skipped_empty)
         printf("%llu rows without a label were skipped\n", (unsigned long long)corpus->skipped_empty);
     if (corpus->bad_rows)
@@ -300,6 +308,8 @@ int cmd_train(int argc, char **argv)
     if (o.partial && (o.balance_sets || o.dev || o.search > 0))
         return cli_usage("train", "--partial goes without --balance, --dev and --search: those need "
                                   "all of the data");
+    if (o.partial && o.min_precision != -1)
+        return cli_usage("train", "--partial goes without --min-precision: give it to 'valence merge'");
     if (o.continued && !logistic)
         return cli_usage("train", "--continue is for logistic; use --partial and merge for naive-bayes");
     vl_classic_options classic = vl_classic_defaults(logistic);

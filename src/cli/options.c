@@ -10,17 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_OPTIONS = 64, HELP_CODE = 1000 };
+#include "cli/completion.h"
+#include "cli/manual.h"
 
-static bool at_end(const cli_option *o)
-{
-    return !o->name && o->kind == CLI_FLAG;
-}
+enum { MAX_OPTIONS = 64, HELP_CODE = 1000 };
 
 static void print_help(const char *usage, const char *about, const cli_option *options)
 {
     printf("Usage: %s\n\n%s\n", usage, about);
-    for (const cli_option *o = options; !at_end(o); o++) {
+    for (const cli_option *o = options; !cli_options_end(o); o++) {
         if (o->kind == CLI_HEADING) {
             printf("\n%s\n", o->help);
             continue;
@@ -33,6 +31,20 @@ static void print_help(const char *usage, const char *about, const cli_option *o
         printf("  %-30s %s\n", left, o->help);
     }
     printf("      --help                     show this\n");
+}
+
+/* -2, as cli_parse after --help; -1 for a form that is none. */
+static int print_form(const char *form, const char *command, const char *usage, const char *about,
+                      const cli_option *options)
+{
+    if (!form) print_help(usage, about, options);
+    else if (strcmp(form, "man") == 0) cli_manual_section(usage, about, options);
+    else if (strcmp(form, "completion") == 0) cli_completion_table(usage, options);
+    else {
+        cli_usage(command, "--help has no form '%s'", form);
+        return -1;
+    }
+    return -2;
 }
 
 static int bad_value(const char *command, const cli_option *o, const char *text)
@@ -68,14 +80,14 @@ static int describe(const cli_option *options, struct option *longs, char *short
 {
     int n = 0;
     *shorts++ = ':';
-    for (int i = 0; !at_end(&options[i]); i++) {
+    for (int i = 0; !cli_options_end(&options[i]); i++) {
         if (options[i].kind == CLI_HEADING) continue;
         int takes = options[i].kind == CLI_FLAG ? no_argument : required_argument;
         longs[n++] = (struct option){options[i].name, takes, NULL, HELP_CODE + 1 + i};
         if (options[i].letter) *shorts++ = options[i].letter;
         if (options[i].letter && takes == required_argument) *shorts++ = ':';
     }
-    longs[n++] = (struct option){"help", no_argument, NULL, HELP_CODE};
+    longs[n++] = (struct option){"help", optional_argument, NULL, HELP_CODE};
     longs[n] = (struct option){0};
     *shorts = '\0';
     return n;
@@ -84,7 +96,7 @@ static int describe(const cli_option *options, struct option *longs, char *short
 static const cli_option *option_of(const cli_option *options, int code)
 {
     if (code > HELP_CODE) return &options[code - HELP_CODE - 1];
-    for (const cli_option *o = options; !at_end(o); o++)
+    for (const cli_option *o = options; !cli_options_end(o); o++)
         if (o->letter == code) return o;
     return NULL;
 }
@@ -97,12 +109,9 @@ int cli_parse(int argc, char **argv, const char *usage, const char *about,
     const char *command = argv[0];
     describe(options, longs, shorts);
     opterr = 0;
-    optind = 1;
+    optind = 0; /* from the start, also if an earlier command line was parsed */
     for (int code; (code = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
-        if (code == HELP_CODE) {
-            print_help(usage, about, options);
-            return -2;
-        }
+        if (code == HELP_CODE) return print_form(optarg, command, usage, about, options);
         if (code == ':') {
             cli_usage(command, "%s needs a value", argv[optind - 1]);
             return -1;

@@ -1,4 +1,5 @@
-/* options.h: command-line options as a table, from which parsing and --help follow. */
+/* options.h: command-line options as a table, from which parsing, --help, the man page (manual.h) and
+ * shell completion (completion.h) follow. */
 #ifndef VL_OPTIONS_H
 #define VL_OPTIONS_H
 
@@ -33,9 +34,16 @@ typedef struct cli_option {
     void *target;
 } cli_option;
 
-/* Parses argv (argv[0] is the command); the table ends with a NULL name of kind CLI_FLAG. Returns the
- * index of the first argument that is no option, or -1 after an error (told on stderr), or -2 after
- * --help (printed: usage, about, table). "-" is an argument; "--" ends the options. */
+/* A table ends with a NULL name of kind CLI_FLAG. */
+static inline bool cli_options_end(const cli_option *o)
+{
+    return !o->name && o->kind == CLI_FLAG;
+}
+
+/* Parses argv (argv[0] is the command). Returns the index of the first argument that is no option, or
+ * -1 after an error (told on stderr), or -2 after --help (printed: usage, about, table). "-" is an
+ * argument; "--" ends the options. --help=man and --help=completion, not told to people, print the
+ * command's part of the man page and of the completion scripts. */
 int cli_parse(int argc, char **argv, const char *usage, const char *about,
               const cli_option *options);
 

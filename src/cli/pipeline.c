@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 
 enum { TOLD_MOST = 10 };
@@ -16,7 +17,8 @@ typedef struct pipeline {
     const cli_job *job;
     vl_source *source;
     vl_writer *writer;
-    uint64_t first;          /* sequence number of chunk 0's output */
+    uint64_t begin;          /* number of the first chunk */
+    uint64_t first;          /* sequence number of its output */
     _Atomic uint64_t chunks; /* chunks seen */
     _Atomic uint64_t told;
     cli_progress progress;
@@ -43,6 +45,12 @@ static void fail(pipeline *p, vl_status status, const valence_error *error)
     if (p->writer) vl_writer_abort(p->writer);
 }
 
+/* After an interruption: results of dropped chunks will not come, nobody shall wait for them. */
+static void stop_waiting(pipeline *p)
+{
+    if (p->writer) vl_writer_abort(p->writer);
+}
+
 static bool failed(pipeline *p)
 {
     pthread_mutex_lock(&p->lock);
@@ -54,9 +62,14 @@ static bool failed(pipeline *p)
 static void tell_bad_row(pipeline *p, const valence_error *error)
 {
     uint64_t n = atomic_fetch_add(&p->told, 1);
+    char place[64] = "";
+    if (error->line) /* unknown in a shard */
+        snprintf(place, sizeof place, "line %llu, byte %llu: ", (unsigned long long)error->line,
+                 (unsigned long long)error->byte);
+    else if (error->byte)
+        snprintf(place, sizeof place, "byte %llu: ", (unsigned long long)error->byte);
     if (n < TOLD_MOST)
-        fprintf(stderr, "valence: %s: line %llu, byte %llu: %s\n", p->job->name,
-                (unsigned long long)error->line, (unsigned long long)error->byte, error->message);
+        fprintf(stderr, "valence: %s: %s%s\n", p->job->name, place, error->message);
     else if (n == TOLD_MOST)
         fputs("valence: more malformed rows follow and are only counted\n", stderr);
 }
@@ -74,6 +87,7 @@ static vl_status run_chunk(pipeline *p, pipeline_thread *t, valence_error *error
         }
         VL_TRY(status);
         if (!more) return VALENCE_OK;
+        if (cli_interrupted()) return VALENCE_CANCELLED;
         VL_TRY(p->job->record(p->job->user, t->state, &record, &t->out, error));
     }
 }
@@ -89,14 +103,18 @@ static vl_status run_chunks(pipeline *p, pipeline_thread *t, int thread, valence
 {
     while (!failed(p)) {
         bool more;
+        if (cli_interrupted()) return VALENCE_CANCELLED;
         VL_TRY(vl_source_next(p->source, &t->chunk, &more, error));
         if (!more) return VALENCE_OK;
         vl_status status = run_chunk(p, t, error);
-        uint64_t sequence = p->first + t->chunk.sequence;
+        uint64_t sequence = p->first + (t->chunk.sequence - p->begin);
+        vl_source_counts n = vl_cursor_counted(t->cursor);
+        const vl_progress done = {t->chunk.next, n.rows, n.bad_rows, n.repaired};
         atomic_fetch_add(&p->chunks, 1);
         vl_source_return(p->source, &t->chunk);
         VL_TRY(status);
-        if (p->writer) VL_TRY(vl_writer_submit(p->writer, sequence, vl_buffer_span(&t->out), error));
+        if (p->writer)
+            VL_TRY(vl_writer_submit_rows(p->writer, sequence, vl_buffer_span(&t->out), &done, error));
         if (thread == 0) show(p);
     }
     return VALENCE_OK;
@@ -118,7 +136,8 @@ static void thread_job(void *argument, int64_t index, int thread)
         pthread_mutex_unlock(&p->lock);
         if (status == VALENCE_OK) status = closed;
     }
-    if (status != VALENCE_OK) fail(p, status, &error);
+    if (status == VALENCE_CANCELLED && cli_interrupted()) stop_waiting(p);
+    else if (status != VALENCE_OK) fail(p, status, &error);
     vl_cursor_close(t.cursor);
     vl_chunk_release(&t.chunk);
     vl_buffer_release(&t.out);
@@ -128,7 +147,7 @@ vl_status cli_pipeline_run(vl_source *source, vl_writer *writer, uint64_t *seque
                            const cli_job *job, int threads, valence_error *error)
 {
     pipeline p = {.job = job, .source = source, .writer = writer, .first = *sequence,
-                  .error = error};
+                  .begin = vl_source_tell(source).sequence, .error = error};
     vl_workers *workers;
     valence_error first = {0};
     p.error = error ? error : &first;

@@ -20,9 +20,12 @@ typedef struct cli_job {
     vl_status (*close)(void *user, void *state, valence_error *error);
 } cli_job;
 
-/* Runs the job over all of the source. What the records of a chunk wrote is submitted to the writer
- * (NULL: none) as one result, numbered from *sequence on, which ends as the next free number.
- * Malformed rows are told on stderr (the first ten), counted by the source and left out. */
+/* Runs the job over all of the source, or what is left of it. What the records of a chunk wrote is
+ * submitted to the writer (NULL: none) as one result, numbered from *sequence on, which ends as the
+ * next free number.
+ * Malformed rows are told on stderr (the first ten), counted by the source and left out.
+ * When a signal was caught (interrupt.h) it stops at once and returns VALENCE_OK: whole results are
+ * written, in order and up to some chunk, and chunks in work are dropped. */
 vl_status cli_pipeline_run(vl_source *source, vl_writer *writer, uint64_t *sequence,
                            const cli_job *job, int threads, valence_error *error);
 

@@ -1,4 +1,5 @@
-/* result_format.h: one prediction as a row of the output: pretty, JSON, JSON lines, CSV or TSV. */
+/* result_format.h: one answer as a row of the output: for people, JSON, JSON lines, CSV, TSV or HTML.
+ * The writers are result_table.c, result_json.c, result_pretty.c and result_html.c. */
 #ifndef VL_RESULT_FORMAT_H
 #define VL_RESULT_FORMAT_H
 
@@ -21,6 +22,13 @@ vl_status cli_format_parse(cli_format *out, const char *name, valence_error *err
 /* By the ending of path (".csv", ".tsv.gz", ..); CLI_FORMAT_AUTO if it tells nothing. */
 cli_format cli_format_of_path(const char *path);
 
+/* How often each label was given; for the summary of an HTML report. */
+typedef struct cli_totals {
+    uint64_t rows, empty;
+    uint64_t *given;           /* (label_count) */
+    uint64_t neutral, uncertain, mixed; /* where no class has that name */
+} cli_totals;
+
 typedef struct cli_row_style {
     cli_format format;
     bool colour;
@@ -28,6 +36,8 @@ typedef struct cli_row_style {
     int top;                 /* give only so many classes, the most probable ones; 0: all */
     int label_count;
     const char *const *labels;
+    const char *model, *input; /* names, for HTML; input NULL: texts were arguments */
+    cli_totals *totals;        /* HTML: filled by answerers as they close */
     const vl_span *keep_names; /* (keep_count) input columns to echo */
     const int *keep_index;     /* (keep_count) their places in record->columns */
     int keep_count;
@@ -42,7 +52,7 @@ typedef struct cli_answer_parts {
 } cli_answer_parts;
 
 /* What stands before the first row and behind the last: the header line of CSV and TSV, the brackets
- * of JSON, head and end of an HTML page. */
+ * of JSON, head and summary of an HTML page. */
 vl_status cli_write_header(vl_buffer *out, const cli_row_style *style);
 vl_status cli_write_footer(vl_buffer *out, const cli_row_style *style, bool any_row);
 

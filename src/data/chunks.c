@@ -7,7 +7,7 @@
  * read to its end and thrown away; a chunk marked `oversized` stands for it. */
 #include "data/source_state.h"
 
-/* Takes a chunk's bytes off the input and numbers it. */
+/* Numbers a chunk whose bytes were taken off the input already. */
 static void number_chunk(vl_source *s, vl_chunk *chunk, const vl_cutter *cut)
 {
     chunk->sequence = s->sequence++;
@@ -16,16 +16,44 @@ static void number_chunk(vl_source *s, vl_chunk *chunk, const vl_cutter *cut)
     chunk->rows = cut->rows;
     s->row += cut->rows;
     s->line += cut->lines;
+    chunk->next = vl_source_position_now(s);
 }
 
 /* ---- Mapped files ---------------------------------------------------------------------------- */
 
+/* The bytes left of the file or the shard. */
+static vl_span mapped_view(const vl_source *s)
+{
+    const vl_shard *shard = &s->layout.shard;
+    vl_span view = vl_input_view(&s->input);
+    if (shard->count && view.len) view.len = (size_t)(shard->end - s->input.position);
+    return view;
+}
+
+vl_status vl_bad_border(const vl_source *s, uint64_t at, valence_error *error)
+{
+    return vl_fail_at(error, VALENCE_FORMAT, 0, at + 1,
+                      "cannot split '%.150s' at byte %llu: the quotes there do not tell where a "
+                      "record begins; use no --shard, another number of shards, or quote every "
+                      "value that holds a quote", s->layout.path, (unsigned long long)at + 1);
+}
+
+/* At the end of a shard that is not the file's: a record must end there, as the next shard takes it
+ * for granted. A file that was cut short meanwhile reads as zeros, and that is told instead. */
+static vl_status check_border(const vl_source *s, const vl_cutter *cut, valence_error *error)
+{
+    const vl_input *in = &s->input;
+    uint64_t end = s->layout.shard.end;
+    if (in->position + cut->end == end || end == in->map.size) return VALENCE_OK;
+    VL_TRY(vl_input_check(in, error));
+    return vl_bad_border(s, end, error);
+}
+
 static vl_status cut_mapped(vl_source *s, vl_chunk *chunk, bool *more, valence_error *error)
 {
     vl_input *in = &s->input;
-    vl_span view = vl_input_view(in);
-    const vl_shard *shard = &s->layout.shard;
-    *more = view.len > 0 && (shard->count == 0 || in->position < shard->end);
+    vl_span view = mapped_view(s);
+    *more = view.len > 0;
     if (!*more) return vl_input_check(in, error);
     vl_cutter cut;
     vl_cutter_init(&cut, s->layout.rules, s->layout.skip_blank);
@@ -34,25 +62,16 @@ static vl_status cut_mapped(vl_source *s, vl_chunk *chunk, bool *more, valence_e
         vl_cutter_scan(&cut, view.ptr,
                        cut.scanned + (left < s->chunk_bytes ? left : s->chunk_bytes));
     }
-    if (cut.scanned == view.len) vl_cutter_finish(&cut, view.ptr);
+    if (cut.scanned == view.len) {
+        if (s->layout.shard.by_byte) VL_TRY(check_border(s, &cut, error));
+        vl_cutter_finish(&cut, view.ptr);
+    }
     chunk->bytes = (vl_span){view.ptr, cut.end};
     chunk->first_byte = in->position;
     chunk->oversized = false;
-    number_chunk(s, chunk, &cut);
     vl_input_skip(in, cut.end);
+    number_chunk(s, chunk, &cut);
     return vl_input_check(in, error);
-}
-
-/* Passes over the chunks in front of the shard. */
-static vl_status cut_in_shard(vl_source *s, vl_chunk *chunk, bool *more, valence_error *error)
-{
-    const vl_shard *shard = &s->layout.shard;
-    for (;;) {
-        VL_TRY(cut_mapped(s, chunk, more, error));
-        if (!*more || shard->count == 0 || s->input.position > shard->begin) return VALENCE_OK;
-        s->sequence--;
-        vl_source_return(s, chunk);
-    }
 }
 
 /* ---- Streams --------------------------------------------------------------------------------- */
@@ -139,6 +158,5 @@ vl_status vl_chunk_cut(vl_source *s, vl_chunk *chunk, bool *more, valence_error 
         cut_folder(s, chunk, more);
         return VALENCE_OK;
     }
-    return s->input.mapped ? cut_in_shard(s, chunk, more, error)
-                           : cut_stream(s, chunk, more, error);
+    return s->input.mapped ? cut_mapped(s, chunk, more, error) : cut_stream(s, chunk, more, error);
 }

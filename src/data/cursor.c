@@ -61,10 +61,21 @@ vl_status vl_cursor_open(vl_cursor **out, vl_source *s, valence_error *error)
     return VALENCE_OK;
 }
 
+/* Adds what was not added before: c->counts stands until the next chunk. */
 static void flush_count(vl_cursor *c)
 {
-    atomic_fetch_add_explicit(&c->source->rows, c->rows_read, memory_order_relaxed);
-    c->rows_read = 0;
+    const vl_source_counts *n = &c->counts, *old = &c->flushed;
+    atomic_fetch_add_explicit(&c->source->rows, n->rows - old->rows, memory_order_relaxed);
+    atomic_fetch_add_explicit(&c->source->bad_rows, n->bad_rows - old->bad_rows,
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&c->source->repaired, n->repaired - old->repaired,
+                              memory_order_relaxed);
+    c->flushed = c->counts;
+}
+
+vl_source_counts vl_cursor_counted(const vl_cursor *c)
+{
+    return c->counts;
 }
 
 void vl_cursor_close(vl_cursor *c)
@@ -90,6 +101,7 @@ static size_t readable_from(const vl_source *s, const vl_chunk *chunk)
 void vl_cursor_start(vl_cursor *c, const vl_chunk *chunk)
 {
     flush_count(c);
+    c->counts = c->flushed = (vl_source_counts){0};
     c->bytes = chunk->bytes;
     c->readable = readable_from(c->source, chunk);
     c->first_byte = chunk->first_byte;
@@ -116,6 +128,19 @@ static vl_status end_chunk(vl_cursor *c, valence_error *error)
     return vl_input_check(&c->source->input, error);
 }
 
+/* Where only a part of the file is read, nobody knows a record's line, nor its row in the whole. */
+static void place_in_shard(vl_cursor *c, vl_record *record, valence_error *error)
+{
+    const vl_shard *s = &c->layout->shard;
+    record->line = 0;
+    if (error) error->line = 0;
+    if (record->id.ptr) return;
+    int len = snprintf(c->made_id, sizeof c->made_id, "%llu/%llu:%llu",
+                       (unsigned long long)s->index + 1, (unsigned long long)s->count,
+                       (unsigned long long)record->row);
+    record->id = (vl_span){c->made_id, (size_t)len};
+}
+
 vl_status vl_cursor_next(vl_cursor *c, vl_record *record, bool *more, valence_error *error)
 {
     vl_status status;
@@ -126,10 +151,10 @@ vl_status vl_cursor_next(vl_cursor *c, vl_record *record, bool *more, valence_er
             c->oversized ? read_oversized(c, record, more, error) : c->read(c, record, more, error);
         if (status == VALENCE_OK && !*more) return end_chunk(c, error);
         if (status != VALENCE_OK && status != VALENCE_FORMAT) return status;
-    } while (!c->folder && !vl_shard_has(&c->layout->shard, record->row, record->byte - 1));
-    c->rows_read++;
-    if (status == VALENCE_FORMAT)
-        atomic_fetch_add_explicit(&c->source->bad_rows, 1, memory_order_relaxed);
+    } while (!vl_shard_has(&c->layout->shard, record->row));
+    c->counts.rows++;
+    c->counts.bad_rows += status == VALENCE_FORMAT;
+    if (c->layout->shard.by_byte) place_in_shard(c, record, error);
     return status;
 }
 
@@ -180,11 +205,6 @@ vl_status vl_cursor_repair(vl_cursor *c, vl_span *value, size_t record_len, bool
     *value = (vl_span){c->repaired.data + at, c->repaired.len - at};
     *changed = true;
     return VALENCE_OK;
-}
-
-void vl_cursor_count_repaired(vl_cursor *c)
-{
-    atomic_fetch_add_explicit(&c->source->repaired, 1, memory_order_relaxed);
 }
 
 vl_status vl_cursor_bad(const vl_cursor *c, const vl_record *record, const char *why,

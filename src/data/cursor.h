@@ -29,7 +29,8 @@ struct vl_cursor {
     vl_json_parser *parser;
     vl_buffer values;   /* of this record, where they are not in the input as they are */
     vl_buffer repaired; /* likewise, after the repair of UTF-8 */
-    uint64_t rows_read; /* not yet added to the source's count */
+    vl_source_counts counts, flushed; /* of this chunk; what of them the source has */
+    char made_id[64];                 /* see vl_source_options.shard */
 };
 
 vl_status vl_table_read(vl_cursor *c, vl_record *record, bool *more, valence_error *error);
@@ -51,7 +52,11 @@ vl_status vl_cursor_reserve(vl_buffer *buffer, size_t bytes, valence_error *erro
 /* Replaces invalid UTF-8 of one value of a record of record_len bytes; *changed then turns true. */
 vl_status vl_cursor_repair(vl_cursor *c, vl_span *value, size_t record_len, bool *changed,
                            valence_error *error);
-void vl_cursor_count_repaired(vl_cursor *c);
+/* A text of this record was repaired. */
+static inline void vl_cursor_count_repaired(vl_cursor *c)
+{
+    c->counts.repaired++;
+}
 
 /* VALENCE_FORMAT at the record's line and byte: "bad record in 'FILE': why". */
 vl_status vl_cursor_bad(const vl_cursor *c, const vl_record *record, const char *why,

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/hash.h"
+
 enum { MAX_NAMES = 256 << 20, MAX_FILES = 50 * 1000 * 1000 };
 
 /* Offsets of NUL-terminated names in the folder's buffer. */
@@ -86,7 +88,8 @@ static vl_status keep_name(vl_folder *f, const char *name, uint32_t *offset, val
     *offset = (uint32_t)f->names.len;
     vl_status status = vl_buffer_append(&f->names, name, strlen(name) + 1);
     if (status == VALENCE_OK) return VALENCE_OK;
-    return vl_fail(error, status, "cannot list '%.250s': too many names", f->path);
+    return vl_fail(error, status, "cannot list '%.250s': %s", f->path,
+                   status == VALENCE_LIMIT ? "too many names" : valence_status_text(status));
 }
 
 static vl_status add_entry(vl_folder *f, uint32_t label, const char *name, valence_error *error)
@@ -197,6 +200,20 @@ void vl_folder_close(vl_folder *f)
 uint64_t vl_folder_count(const vl_folder *f)
 {
     return f->count;
+}
+
+static uint64_t hash_name(const vl_folder *f, uint32_t name, uint64_t seed)
+{
+    const char *text = name == NO_LABEL ? "" : f->names.data + name;
+    return vl_hash64(text, strlen(text) + 1, seed);
+}
+
+uint64_t vl_folder_hash(const vl_folder *f)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < f->count; i++)
+        hash = hash_name(f, f->entries[i].name, hash_name(f, f->entries[i].label, hash));
+    return hash;
 }
 
 vl_status vl_folder_at(const vl_folder *f, uint64_t i, vl_buffer *path, vl_folder_file *out)

@@ -23,6 +23,7 @@ vl_status vl_folder_open(vl_folder **out, const char *path, valence_error *error
 void vl_folder_close(vl_folder *f); /* NULL is fine */
 
 uint64_t vl_folder_count(const vl_folder *f);
+uint64_t vl_folder_hash(const vl_folder *f); /* of all labels and names, in order */
 
 /* The i-th file, from 0. Its path is written to `path`; spans live as long as the folder. */
 vl_status vl_folder_at(const vl_folder *f, uint64_t i, vl_buffer *path, vl_folder_file *out);

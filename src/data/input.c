@@ -8,7 +8,9 @@
 static vl_status open_stream(vl_input *in, valence_error *error)
 {
     in->mapped = false;
-    return vl_stream_open(&in->stream, in->path, error);
+    VL_TRY(vl_stream_open(&in->stream, in->path, error));
+    vl_stream_set_stop(in->stream, in->stop);
+    return VALENCE_OK;
 }
 
 static vl_status open_mapped(vl_input *in, valence_error *error)
@@ -23,9 +25,10 @@ static vl_status open_mapped(vl_input *in, valence_error *error)
     return open_stream(in, error);
 }
 
-vl_status vl_input_open(vl_input *in, const char *path, size_t max_pending, valence_error *error)
+vl_status vl_input_open(vl_input *in, const char *path, size_t max_pending, const atomic_int *stop,
+                        valence_error *error)
 {
-    *in = (vl_input){.path = path, .mapped = true, .map = {.slot = -1}};
+    *in = (vl_input){.path = path, .stop = stop, .mapped = true, .map = {.slot = -1}};
     vl_buffer_init(&in->pending, VL_MEM_IO, max_pending);
     return strcmp(path, "-") == 0 ? open_stream(in, error) : open_mapped(in, error);
 }
@@ -93,7 +96,8 @@ vl_status vl_input_take(vl_input *in, size_t n, vl_buffer *out, valence_error *e
 vl_status vl_input_check(const vl_input *in, valence_error *error)
 {
     if (!vl_mapped_file_truncated(&in->map)) return VALENCE_OK;
-    return vl_fail(error, VALENCE_IO, "cannot read '%.250s': it was cut short while being read",
+    return vl_fail(error, VALENCE_IO,
+                   "cannot read '%.250s': it was cut short, or its disk failed, while being read",
                    in->path);
 }
 

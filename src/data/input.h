@@ -9,6 +9,7 @@
 
 typedef struct vl_input {
     const char *path;
+    const atomic_int *stop;
     bool mapped;
     vl_mapped_file map;
     vl_stream *stream;
@@ -19,8 +20,9 @@ typedef struct vl_input {
 } vl_input;
 
 /* path "-": stdin. A compressed file or a pipe becomes a stream, other files are mapped. path must
- * outlive it. max_pending bounds the bytes waiting. */
-vl_status vl_input_open(vl_input *in, const char *path, size_t max_pending, valence_error *error);
+ * outlive it. max_pending bounds the bytes waiting. stop: of vl_stream_set_stop. */
+vl_status vl_input_open(vl_input *in, const char *path, size_t max_pending, const atomic_int *stop,
+                        valence_error *error);
 void vl_input_release(vl_input *in); /* zeroed struct is fine */
 
 /* The next bytes: all of a mapped file, what is pending of a stream. */

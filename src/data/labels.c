@@ -47,7 +47,7 @@ static vl_status append(vl_labels *l, vl_span name, valence_error *error)
     vl_status status = vl_strmap_put(&l->index, name, l->count);
     if (status != VALENCE_OK) {
         vl_free(copy);
-        return vl_fail(error, status, "cannot keep a label");
+        return vl_fail(error, status, "cannot keep a label: %s", valence_status_text(status));
     }
     l->names[l->count++] = (vl_span){copy, name.len};
     return VALENCE_OK;

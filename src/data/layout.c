@@ -101,7 +101,8 @@ vl_status vl_layout_add_name(vl_layout *l, vl_span name, valence_error *error)
     size_t len = l->name_bytes.len - before;
     if (status == VALENCE_OK) status = vl_buffer_append_byte(&l->name_bytes, '\0');
     if (status != VALENCE_OK)
-        return vl_fail(error, status, "cannot keep the header of '%.250s'", l->path);
+        return vl_fail(error, status, "cannot keep the header of '%.250s': %s", l->path,
+                       valence_status_text(status));
     l->names[l->column_count++] = (vl_span){NULL, len};
     point_names(l);
     return VALENCE_OK;

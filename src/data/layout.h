@@ -8,12 +8,12 @@
 #include "data/csv_walk.h"
 #include "data/source.h"
 
-/* The records of one shard: those that start in a range of bytes, or every count-th row where the
- * length of the input is not known beforehand. count 0: all. */
+/* The records of one shard: a range of the bytes of a mapped file (by_byte), of a folder's files, or
+ * every count-th row of a stream (by_row). count 0: all. */
 typedef struct vl_shard {
     uint64_t index, count;
-    bool by_row;
-    uint64_t begin, end; /* bytes from 0, unless by_row */
+    bool by_byte, by_row;
+    uint64_t begin, end; /* bytes or files from 0, both where a record starts */
 } vl_shard;
 
 enum { VL_NO_COLUMN = -1, VL_MAX_COLUMNS = 65536 };
@@ -54,10 +54,10 @@ vl_status vl_layout_read_header(vl_layout *l, vl_span bytes, bool header, bool *
 /* Keeps a copy of a name as the next column's. */
 vl_status vl_layout_add_name(vl_layout *l, vl_span name, valence_error *error);
 
-static inline bool vl_shard_has(const vl_shard *s, uint64_t row, uint64_t byte)
+/* Of the rows in chunks of this shard: false for those of others. */
+static inline bool vl_shard_has(const vl_shard *s, uint64_t row)
 {
-    if (s->count == 0) return true;
-    return s->by_row ? (row - 1) % s->count == s->index : byte >= s->begin && byte < s->end;
+    return !s->by_row || (row - 1) % s->count == s->index;
 }
 
 #endif

@@ -141,9 +141,13 @@ vl_status vl_packer_add(vl_packer *p, vl_span bytes, valence_error *error)
     return p->sink(p->user, bytes.ptr, bytes.len, error);
 }
 
-vl_status vl_packer_finish(vl_packer *p, valence_error *error)
+vl_status vl_packer_end(vl_packer *p, valence_error *error)
 {
-    if (p->gzip) return add_gzip(p, (vl_span){"", 0}, Z_FINISH, error);
+    if (p->gzip) {
+        VL_TRY(add_gzip(p, (vl_span){"", 0}, Z_FINISH, error));
+        deflateReset(&p->zlib);
+        return VALENCE_OK;
+    }
     if (p->zstd) return add_zstd(p, (vl_span){"", 0}, ZSTD_e_end, error);
     return VALENCE_OK;
 }

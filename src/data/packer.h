@@ -17,7 +17,10 @@ vl_status vl_packer_open(vl_packer **out, const char *path, vl_packer_sink sink,
 void vl_packer_close(vl_packer *p); /* NULL is fine */
 
 vl_status vl_packer_add(vl_packer *p, vl_span bytes, valence_error *error);
-vl_status vl_packer_finish(vl_packer *p, valence_error *error);
+
+/* Ends the member (gzip) or frame (Zstandard), even an empty one; what is added later begins another.
+ * Members one behind the other are a valid file. Without packing: nothing. */
+vl_status vl_packer_end(vl_packer *p, valence_error *error);
 
 /* True if what comes out is what went in. */
 bool vl_packer_plain(const vl_packer *p);

@@ -3,6 +3,7 @@
 #include "data/source.h"
 
 #include "base/json.h"
+#include "data/border.h"
 #include "data/detect.h"
 #include "data/source_state.h"
 
@@ -158,17 +159,31 @@ static uint64_t part(uint64_t whole, uint64_t index, uint64_t count)
     return (uint64_t)((unsigned __int128)whole * index / count);
 }
 
-static void find_shard(vl_source *s, const vl_source_options *o)
+/* From the cuts to the next records' starts. An empty file has no map, only position 0. */
+static vl_status find_borders(vl_source *s, vl_shard *shard, valence_error *error)
+{
+    vl_input *in = &s->input;
+    vl_span bytes = {in->map.data, in->map.size};
+    size_t first = (size_t)in->position;
+    shard->begin = vl_record_border(bytes, first, (size_t)shard->begin, s->layout.rules);
+    shard->end = vl_record_border(bytes, first, (size_t)shard->end, s->layout.rules);
+    in->position = shard->begin;
+    return shard->begin <= shard->end ? VALENCE_OK : vl_bad_border(s, shard->end, error);
+}
+
+static vl_status find_shard(vl_source *s, const vl_source_options *o, valence_error *error)
 {
     vl_shard *shard = &s->layout.shard;
-    if (o->shards == 0) return;
+    if (o->shards == 0) return VALENCE_OK;
     uint64_t whole = s->folder ? vl_folder_count(s->folder) : s->input.map.size;
     *shard = (vl_shard){.index = o->shard,
                         .count = o->shards,
+                        .by_byte = !s->folder && s->input.mapped,
                         .by_row = !s->folder && !s->input.mapped,
                         .begin = part(whole, o->shard, o->shards),
                         .end = part(whole, o->shard + 1, o->shards)};
     if (s->folder) s->row = s->line = shard->begin + 1;
+    return shard->by_byte ? find_borders(s, shard, error) : VALENCE_OK;
 }
 
 /* ---- Open, close ----------------------------------------------------------------------------- */
@@ -176,7 +191,7 @@ static void find_shard(vl_source *s, const vl_source_options *o)
 static vl_status open_file(vl_source *s, const vl_source_options *o, valence_error *error)
 {
     size_t most = o->max_record + 2 * o->chunk_bytes + 3 * (size_t)MAX_HEADER_BYTES;
-    VL_TRY(vl_input_open(&s->input, s->layout.path, most, error));
+    VL_TRY(vl_input_open(&s->input, s->layout.path, most, o->stop, error));
     if (s->input.mapped) vl_mapped_file_sequential(&s->input.map);
     VL_TRY(find_format(s, o->format, error));
     VL_TRY(find_columns(s, o, error));
@@ -198,8 +213,7 @@ static vl_status open_source(vl_source *s, const char *path, vl_source_options o
     s->row = s->line = 1;
     bool folder = o.format == VL_DATA_FOLDER || (o.format == VL_DATA_AUTO && vl_is_folder(path));
     VL_TRY(folder ? open_folder(s, error) : open_file(s, &o, error));
-    find_shard(s, &o);
-    return VALENCE_OK;
+    return find_shard(s, &o, error);
 }
 
 vl_status vl_source_open(vl_source **out, const char *path, const vl_source_options *options,
@@ -240,13 +254,20 @@ int vl_source_columns(const vl_source *s, const vl_span **names)
     return s->layout.column_count;
 }
 
+/* Of a mapped file or its shard; of a stream all that is on disk. */
+static uint64_t bytes_total(const vl_source *s)
+{
+    const vl_shard *shard = &s->layout.shard;
+    return shard->by_byte ? shard->end - shard->begin : s->input.disk_size;
+}
+
 vl_source_counts vl_source_counted(const vl_source *s)
 {
     return (vl_source_counts){.rows = atomic_load(&s->rows),
                               .bad_rows = atomic_load(&s->bad_rows),
                               .repaired = atomic_load(&s->repaired),
                               .bytes_read = atomic_load(&s->bytes_read),
-                              .bytes_total = s->input.disk_size};
+                              .bytes_total = bytes_total(s)};
 }
 
 /* ---- Chunks ---------------------------------------------------------------------------------- */
@@ -257,7 +278,9 @@ static vl_status next_chunk(vl_source *s, vl_chunk *chunk, bool *more)
     if (s->failed) return s->failure.code;
     vl_status status = vl_chunk_cut(s, chunk, more, &s->failure);
     s->failed = status != VALENCE_OK;
-    if (!s->folder) atomic_store(&s->bytes_read, vl_input_consumed(&s->input));
+    if (s->folder) return status;
+    uint64_t before = s->layout.shard.by_byte ? s->layout.shard.begin : 0;
+    atomic_store(&s->bytes_read, vl_input_consumed(&s->input) - before);
     return status;
 }
 

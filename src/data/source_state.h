@@ -24,6 +24,14 @@ struct vl_source {
     _Atomic uint64_t rows, bad_rows, repaired, bytes_read;
 };
 
+static inline vl_source_position vl_source_position_now(const vl_source *s)
+{
+    return (vl_source_position){s->sequence, s->input.position, s->row, s->line};
+}
+
+/* chunks.c: VALENCE_FORMAT: the shard that begins at that offset does not begin with a record. */
+vl_status vl_bad_border(const vl_source *s, uint64_t at, valence_error *error);
+
 /* chunks.c: the next chunk with the lock held. */
 vl_status vl_chunk_cut(vl_source *s, vl_chunk *chunk, bool *more, valence_error *error);
 

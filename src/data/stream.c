@@ -14,13 +14,14 @@
 
 #include "base/mem.h"
 
-enum { INPUT_BYTES = 128 << 10, MAGIC_BYTES = 4, GZIP_WINDOW = 15 + 16 };
+enum { INPUT_BYTES = 128 << 10, MAGIC_BYTES = 4, GZIP_WINDOW = 15 + 16, LOOK_MILLISECONDS = 100 };
 
 typedef enum packing { PACKING_UNKNOWN, PACKING_NONE, PACKING_GZIP, PACKING_ZSTD } packing;
 
 struct vl_stream {
     const char *path;
     int fd;
+    const atomic_int *stop; /* NULL: never */
     packing packing;
     char *in; /* (INPUT_BYTES) read and not yet used: [at, len) */
     size_t at, len;
@@ -110,10 +111,27 @@ uint64_t vl_stream_consumed(const vl_stream *s)
     return s->consumed;
 }
 
+void vl_stream_set_stop(vl_stream *s, const atomic_int *stop)
+{
+    s->stop = stop;
+}
+
+/* Waits for bytes or the end. It looks at *stop now and then, since a signal may come between a look
+ * and the wait. */
+static vl_status wait_readable(const vl_stream *s, valence_error *error)
+{
+    struct pollfd p = {.fd = s->fd, .events = POLLIN};
+    while (s->stop && poll(&p, 1, LOOK_MILLISECONDS) <= 0)
+        if (atomic_load(s->stop))
+            return vl_fail(error, VALENCE_CANCELLED, "reading '%.250s' was stopped", s->path);
+    return VALENCE_OK;
+}
+
 /* read(2) that waits and is not stopped by signals; *got 0 at the end. */
 static vl_status read_some(vl_stream *s, char *out, size_t want, size_t *got, valence_error *error)
 {
     for (;;) {
+        VL_TRY(wait_readable(s, error));
         ssize_t n = read(s->fd, out, want);
         if (n >= 0) {
             *got = (size_t)n;

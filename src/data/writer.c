@@ -17,11 +17,15 @@
 #include "base/buffer.h"
 #include "data/packer.h"
 
-enum { WINDOW = 64, MAX_WINDOW = 1 << 20 };
+/* MEMBER_BYTES: smaller members compress worse (1 to 2 % here), larger ones make a slow model repeat
+ * more rows after a kill. */
+enum { WINDOW = 64, MAX_WINDOW = 1 << 20, MEMBER_BYTES = 128 << 10 };
 
 typedef struct slot {
     bool full;
     vl_buffer bytes;
+    bool has_progress;
+    vl_progress progress;
 } slot;
 
 struct vl_writer {
@@ -30,12 +34,15 @@ struct vl_writer {
     vl_atomic_file file; /* behind fd, if `atomic` */
     bool atomic, pipe;
     vl_packer *packer;
+    uint64_t size;   /* bytes written; only the thread whose turn it is touches these two */
+    uint64_t member; /* bytes before compression in the member that is not ended */
 
     pthread_mutex_t lock;
     pthread_cond_t moved; /* next, writing or failed has changed */
     uint64_t next;        /* the result whose turn it is */
-    uint64_t written;     /* bytes of the results before it */
-    bool writing, failed;
+    vl_progress progress; /* of the results before it */
+    vl_writer_mark mark;
+    bool writing, failed, ended;
     valence_error failure;
     uint64_t window;
     slot *ring; /* (window) result n waits in ring[n % window] */
@@ -68,6 +75,7 @@ static vl_status write_all(void *user, const char *bytes, size_t len, valence_er
         ssize_t n = w->pipe ? write_quietly(w->fd, bytes, len) : write(w->fd, bytes, len);
         struct pollfd p = {.fd = w->fd, .events = POLLOUT};
         if (n > 0) {
+            w->size += (uint64_t)n;
             bytes += n;
             len -= (size_t)n;
         } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -95,8 +103,9 @@ static vl_status open_output(vl_writer *w, valence_error *error)
     if (strcmp(w->path, "-") == 0) {
         w->fd = STDOUT_FILENO;
     } else if (!is_device_name(w->path) && (stat(w->path, &st) != 0 || S_ISREG(st.st_mode))) {
-        VL_TRY(vl_atomic_file_open(&w->file, w->path, error));
+        VL_TRY(vl_atomic_file_continue(&w->file, w->path, &w->size, error));
         w->atomic = true;
+        w->file.keep = w->size > 0;
         w->fd = w->file.fd;
     } else {
         w->fd = open(w->path, O_WRONLY | O_CLOEXEC);
@@ -109,7 +118,7 @@ static vl_status open_output(vl_writer *w, valence_error *error)
 static vl_status prepare(vl_writer *w, const char *path, valence_error *error)
 {
     w->path = vl_copy_string(VL_MEM_IO, path, strlen(path));
-    w->ring = vl_alloc_array(VL_MEM_IO, w->window, sizeof *w->ring);
+    w->ring = vl_alloc_zero(VL_MEM_IO, w->window * sizeof *w->ring);
     if (!w->path || !w->ring) return vl_fail_memory(error, strlen(path), "an output file");
     for (uint64_t i = 0; i < w->window; i++) {
         w->ring[i].full = false;
@@ -119,7 +128,7 @@ static vl_status prepare(vl_writer *w, const char *path, valence_error *error)
     return open_output(w, error);
 }
 
-vl_status vl_writer_open(vl_writer **out, const char *path, int window, valence_error *error)
+static vl_status open_writer(vl_writer **out, const char *path, int window, valence_error *error)
 {
     *out = NULL;
     if (window < 0 || window > MAX_WINDOW)
@@ -137,6 +146,43 @@ vl_status vl_writer_open(vl_writer **out, const char *path, int window, valence_
     }
     *out = w;
     return VALENCE_OK;
+}
+
+vl_status vl_writer_open(vl_writer **out, const char *path, int window, valence_error *error)
+{
+    VL_TRY(open_writer(out, path, window, error));
+    vl_status status = vl_writer_continue(*out, &(vl_writer_mark){0}, error);
+    if (status == VALENCE_OK) return status;
+    vl_writer_close(*out);
+    *out = NULL;
+    return status;
+}
+
+vl_status vl_writer_open_part(vl_writer **out, const char *path, int window, uint64_t *size,
+                              valence_error *error)
+{
+    VL_TRY(open_writer(out, path, window, error));
+    *size = (*out)->size;
+    if ((*out)->atomic) return VALENCE_OK;
+    vl_writer_close(*out);
+    *out = NULL;
+    return VALENCE_UNSUPPORTED;
+}
+
+vl_status vl_writer_continue(vl_writer *w, const vl_writer_mark *mark, valence_error *error)
+{
+    if (w->atomic) VL_TRY(vl_atomic_file_cut(&w->file, mark->bytes, error));
+    w->file.keep = false;
+    w->mark = *mark;
+    w->next = mark->sequence;
+    w->progress = mark->progress;
+    w->size = mark->bytes;
+    return VALENCE_OK;
+}
+
+void vl_writer_keep(vl_writer *w)
+{
+    w->file.keep = true;
 }
 
 void vl_writer_close(vl_writer *w)
@@ -165,18 +211,44 @@ static vl_status fail(vl_writer *w, const valence_error *why, valence_error *err
     return w->failure.code;
 }
 
-/* Writes the result whose turn it is, with the lock open meanwhile. */
-static vl_status write_next(vl_writer *w, vl_span bytes, valence_error *error)
+/* Adds a result to the file, which can be cut behind it if *whole. */
+static vl_status add_bytes(vl_writer *w, vl_span bytes, bool *whole, valence_error *error)
 {
+    VL_TRY(vl_packer_add(w->packer, bytes, error));
+    *whole = vl_packer_plain(w->packer);
+    if (*whole) return VALENCE_OK;
+    w->member += bytes.len;
+    *whole = w->member == 0 || w->member >= MEMBER_BYTES;
+    if (w->member < MEMBER_BYTES) return VALENCE_OK;
+    w->member = 0;
+    return vl_packer_end(w->packer, error);
+}
+
+/* The input is known up to the newest result's place. */
+static void add_progress(vl_progress *sum, const vl_progress *p)
+{
+    if (!p) return;
+    sum->at = p->at;
+    sum->rows += p->rows;
+    sum->bad_rows += p->bad_rows;
+    sum->repaired += p->repaired;
+}
+
+/* Writes the result whose turn it is, with the lock open meanwhile. */
+static vl_status write_next(vl_writer *w, vl_span bytes, const vl_progress *progress,
+                            valence_error *error)
+{
+    bool whole = false;
     valence_error why = {.code = VALENCE_OK};
     w->writing = true;
     pthread_mutex_unlock(&w->lock);
-    vl_status status = vl_packer_add(w->packer, bytes, &why);
+    vl_status status = add_bytes(w, bytes, &whole, &why);
     pthread_mutex_lock(&w->lock);
     w->writing = false;
     if (status != VALENCE_OK) return fail(w, &why, error);
     w->next++;
-    w->written += bytes.len;
+    add_progress(&w->progress, progress);
+    if (whole) w->mark = (vl_writer_mark){w->next, w->size, w->progress};
     pthread_cond_broadcast(&w->moved);
     return VALENCE_OK;
 }
@@ -189,16 +261,20 @@ static vl_status write_waiting(vl_writer *w, valence_error *error)
         if (w->failed) return fail(w, &w->failure, error);
         if (!s->full || w->writing) return VALENCE_OK;
         s->full = false;
-        VL_TRY(write_next(w, vl_buffer_span(&s->bytes), error));
+        VL_TRY(write_next(w, vl_buffer_span(&s->bytes),
+                          s->has_progress ? &s->progress : NULL, error));
     }
 }
 
-static vl_status keep(vl_writer *w, uint64_t sequence, vl_span bytes, valence_error *error)
+static vl_status keep(vl_writer *w, uint64_t sequence, vl_span bytes, const vl_progress *progress,
+                      valence_error *error)
 {
     slot *s = &w->ring[sequence % w->window];
     vl_buffer_reset(&s->bytes);
     if (vl_buffer_append(&s->bytes, bytes.ptr, bytes.len) == VALENCE_OK) {
         s->full = true;
+        s->has_progress = progress != NULL;
+        if (progress) s->progress = *progress;
         return VALENCE_OK;
     }
     valence_error why = {.code = VALENCE_OK};
@@ -213,24 +289,31 @@ static bool known(const vl_writer *w, uint64_t sequence)
            w->ring[sequence % w->window].full;
 }
 
-static vl_status submit(vl_writer *w, uint64_t sequence, vl_span bytes, valence_error *error)
+static vl_status submit(vl_writer *w, uint64_t sequence, vl_span bytes, const vl_progress *progress,
+                        valence_error *error)
 {
     while (!w->failed && sequence >= w->next + w->window) pthread_cond_wait(&w->moved, &w->lock);
     if (w->failed) return fail(w, &w->failure, error);
     if (known(w, sequence))
         return vl_fail(error, VALENCE_ARGUMENT, "result %llu was submitted twice",
                        (unsigned long long)sequence);
-    if (sequence == w->next) VL_TRY(write_next(w, bytes, error));
-    else VL_TRY(keep(w, sequence, bytes, error));
+    if (sequence == w->next) VL_TRY(write_next(w, bytes, progress, error));
+    else VL_TRY(keep(w, sequence, bytes, progress, error));
     return write_waiting(w, error);
+}
+
+vl_status vl_writer_submit_rows(vl_writer *w, uint64_t sequence, vl_span bytes,
+                                const vl_progress *progress, valence_error *error)
+{
+    pthread_mutex_lock(&w->lock);
+    vl_status status = submit(w, sequence, bytes, progress, error);
+    pthread_mutex_unlock(&w->lock);
+    return status;
 }
 
 vl_status vl_writer_submit(vl_writer *w, uint64_t sequence, vl_span bytes, valence_error *error)
 {
-    pthread_mutex_lock(&w->lock);
-    vl_status status = submit(w, sequence, bytes, error);
-    pthread_mutex_unlock(&w->lock);
-    return status;
+    return vl_writer_submit_rows(w, sequence, bytes, NULL, error);
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */
@@ -245,23 +328,35 @@ static vl_status check_complete(const vl_writer *w, valence_error *error)
     return VALENCE_OK;
 }
 
-static vl_status finish(vl_writer *w, valence_error *error)
+/* A compressed file without any bytes is one empty member. */
+static vl_status end(vl_writer *w, valence_error *error)
 {
+    valence_error why = {.code = VALENCE_OK};
     if (w->failed) return fail(w, &w->failure, error);
+    if (w->ended) return VALENCE_OK;
     VL_TRY(check_complete(w, error));
-    VL_TRY(vl_packer_finish(w->packer, error));
-    if (!w->atomic) return VALENCE_OK;
-    w->atomic = false;
-    w->fd = -1;
-    return vl_atomic_file_commit(&w->file, error);
+    if ((w->member || w->size == 0) && vl_packer_end(w->packer, &why) != VALENCE_OK)
+        return fail(w, &why, error);
+    w->mark = (vl_writer_mark){w->next, w->size, w->progress};
+    w->ended = true;
+    return VALENCE_OK;
+}
+
+vl_status vl_writer_end(vl_writer *w, valence_error *error)
+{
+    pthread_mutex_lock(&w->lock);
+    vl_status status = end(w, error);
+    pthread_mutex_unlock(&w->lock);
+    return status;
 }
 
 vl_status vl_writer_finish(vl_writer *w, valence_error *error)
 {
-    pthread_mutex_lock(&w->lock);
-    vl_status status = finish(w, error);
-    pthread_mutex_unlock(&w->lock);
-    return status;
+    VL_TRY(vl_writer_end(w, error));
+    if (!w->atomic) return VALENCE_OK;
+    w->atomic = false;
+    w->fd = -1;
+    return vl_atomic_file_commit(&w->file, error);
 }
 
 void vl_writer_abort(vl_writer *w)
@@ -273,10 +368,22 @@ void vl_writer_abort(vl_writer *w)
     pthread_mutex_unlock(&w->lock);
 }
 
-void vl_writer_progress(vl_writer *w, uint64_t *sequence, uint64_t *bytes)
+/* ---- How far ---------------------------------------------------------------------------------- */
+
+vl_writer_mark vl_writer_marked(vl_writer *w)
 {
     pthread_mutex_lock(&w->lock);
-    *sequence = w->next;
-    *bytes = w->written;
+    vl_writer_mark mark = w->mark;
     pthread_mutex_unlock(&w->lock);
+    return mark;
+}
+
+vl_status vl_writer_sync(vl_writer *w, valence_error *error)
+{
+    valence_error why = {.code = VALENCE_OK};
+    if (!w->atomic || vl_atomic_file_sync(&w->file, &why) == VALENCE_OK) return VALENCE_OK;
+    pthread_mutex_lock(&w->lock);
+    vl_status status = fail(w, &why, error);
+    pthread_mutex_unlock(&w->lock);
+    return status;
 }

@@ -1,5 +1,5 @@
 /* engine_model.h: what valence_model is inside: a model with its text pipeline, labels, calibration
- * and rules for deciding. Constant once open, but for the reserve of contexts. */
+ * and rules for deciding. Constant once open, but for what lock guards. */
 #ifndef VL_ENGINE_MODEL_H
 #define VL_ENGINE_MODEL_H
 
@@ -7,6 +7,7 @@
 
 #include "base/mapped_file.h"
 #include "base/store.h"
+#include "engine/model_names.h"
 #include "models/model.h"
 #include "text/features.h"
 
@@ -27,6 +28,9 @@ struct valence_model {
     pthread_mutex_t lock;
     valence_context *reserve[VL_RESERVE]; /* idle contexts of valence_predict */
     int reserved;
+    vl_name *names; /* (name_count) as terms.c reads them at the first call */
+    int64_t name_count;
+    bool names_read;
 };
 
 /* Makes a model of bytes already in memory (file->data NULL) or of a mapping, which it takes over
@@ -34,5 +38,8 @@ struct valence_model {
 vl_status vl_engine_model_make(valence_model **out, vl_mapped_file *file, vl_span bytes,
                                const char *name, const char *path,
                                const valence_model_options *options, valence_error *error);
+
+/* VALENCE_IO if a page of the model's file was gone when a prediction read it: ask after predicting. */
+vl_status vl_engine_model_check(const valence_model *m, valence_error *error);
 
 #endif

@@ -181,7 +181,7 @@ vl_status vl_model_config_write_labels(vl_store *store, const char *const *names
     vl_buffer_init(&text, VL_MEM_MODEL, 64 << 20);
     vl_status status = write_names(&text, names, K);
     if (status == VALENCE_OK) status = vl_store_set(store, "labels", vl_buffer_span(&text), error);
-    else vl_fail(error, status, "cannot write %d labels", K);
+    else vl_fail(error, status, "cannot write %d labels: %s", K, valence_status_text(status));
     vl_buffer_release(&text);
     return status;
 }

@@ -1,79 +1,17 @@
 /* model_open.c: from a name or path to a valence_model. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "engine/embedded_model.h"
 #include "engine/engine_model.h"
 #include "engine/model_config.h"
+#include "engine/model_list.h"
 #include "formats/safetensors.h"
-
-enum { PATH_MAX_BYTES = 4096 };
 
 valence_model_options valence_model_defaults(void)
 {
     return (valence_model_options){.min_confidence = -1};
-}
-
-/* ---- Where a model lies ---------------------------------------------------------------------- */
-
-static bool exists(const char *path)
-{
-    return access(path, F_OK) == 0;
-}
-
-/* folder/name.safetensors, if there is such a file. */
-static bool in_folder(char *path, const char *folder, const char *name)
-{
-    int n = snprintf(path, PATH_MAX_BYTES, "%s/%s.safetensors", folder, name);
-    return n > 0 && n < PATH_MAX_BYTES && exists(path);
-}
-
-/* The folder of the running program, and what lies around it when installed or built. */
-static bool beside_program(char *path, const char *name)
-{
-    static const char *const places[] = {"", "/models", "/../share/valence/models", "/../../models"};
-    char program[PATH_MAX_BYTES], folder[PATH_MAX_BYTES + 64];
-    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (n <= 0) return false;
-    program[n] = '\0';
-    char *slash = strrchr(program, '/');
-    if (slash) *slash = '\0';
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        snprintf(folder, sizeof folder, "%s%s", program, places[i]);
-        if (in_folder(path, folder, name)) return true;
-    }
-    return false;
-}
-
-static bool is_name(const char *s)
-{
-    return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(s);
-}
-
-/* path: the file to map, or "" for the embedded model. */
-static vl_status find_model(char *path, const char *name, valence_error *error)
-{
-    const char *folder = getenv("VALENCE_MODELS");
-    path[0] = '\0';
-    if (*name && (!is_name(name) || (exists(name) && strchr(name, '/')))) {
-        snprintf(path, PATH_MAX_BYTES, "%s", name);
-        return VALENCE_OK;
-    }
-    if (folder && in_folder(path, folder, name)) return VALENCE_OK;
-    if (strcmp(name, "general") == 0) {
-        path[0] = '\0';
-        return VALENCE_OK;
-    }
-    if (beside_program(path, name)) return VALENCE_OK;
-    if (in_folder(path, "/usr/local/share/valence/models", name)) return VALENCE_OK;
-    if (in_folder(path, "/usr/share/valence/models", name)) return VALENCE_OK;
-    return vl_fail(error, VALENCE_NOT_FOUND,
-                   "no model '%.200s': not a file, and not among the shipped models (set "
-                   "VALENCE_MODELS to their folder)", name);
 }
 
 /* ---- Making it ------------------------------------------------------------------------------- */
@@ -154,11 +92,11 @@ static vl_status check_options(const valence_model_options *o, valence_error *er
 valence_status valence_model_open(valence_model **model, const char *name_or_path,
                                   const valence_model_options *options, valence_error *error)
 {
-    char path[PATH_MAX_BYTES];
+    char path[VL_MODEL_PATH_MAX];
     vl_mapped_file file = {.slot = -1};
     *model = NULL;
     VL_TRY(check_options(options, error));
-    VL_TRY(find_model(path, name_or_path, error));
+    VL_TRY(vl_model_find(path, name_or_path, error));
     if (!*path)
         return vl_engine_model_make(model, &file, vl_embedded_model(), name_or_path, "embedded",
                                     options, error);
@@ -179,9 +117,17 @@ void valence_model_close(valence_model *m)
     vl_mapped_file_release(&m->file);
     pthread_mutex_destroy(&m->lock);
     vl_free(m->labels);
+    vl_free(m->names);
     vl_free(m->name);
     vl_free(m->path);
     vl_free(m);
+}
+
+vl_status vl_engine_model_check(const valence_model *m, valence_error *error)
+{
+    if (!vl_mapped_file_lost(&m->file)) return VALENCE_OK;
+    return vl_fail(error, VALENCE_IO, "model '%.250s' was cut short while in use (replace model files "
+                   "by rename), or its disk failed", m->path);
 }
 
 void valence_model_describe(const valence_model *m, valence_model_info *info)

@@ -2,14 +2,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "engine/engine_model.h"
+#include "engine/context.h"
 #include "kernels/softmax.h"
-
-struct valence_context {
-    const valence_model *model;
-    vl_feature_scratch *scratch;
-    float *logits, *probabilities; /* (K) each, one block */
-};
 
 valence_status valence_context_open(valence_context **context, const valence_model *model,
                                     valence_error *error)
@@ -34,6 +28,9 @@ void valence_context_close(valence_context *c)
 {
     if (!c) return;
     vl_feature_scratch_close(c->scratch);
+    vl_feature_places_release(&c->places);
+    vl_buffer_release(&c->weights);
+    vl_sentence_scratch_release(&c->sentences);
     vl_free(c->logits);
     vl_free(c);
 }
@@ -54,26 +51,44 @@ static const char *decide(const valence_model *m, const float *p, int best)
     return m->labels[best];
 }
 
+void vl_context_decide(const valence_context *c, const float *probabilities,
+                       valence_prediction *prediction)
+{
+    int best = best_of(probabilities, c->model->model->K);
+    prediction->label = decide(c->model, probabilities, best);
+    prediction->label_index = best;
+    prediction->score = probabilities[best];
+    prediction->probabilities = probabilities;
+}
+
+vl_status vl_context_score(valence_context *c, const vl_batch *batch, uint64_t words,
+                           valence_prediction *prediction)
+{
+    const valence_model *m = c->model;
+    VL_TRY(m->model->class->forward(m->model, batch, NULL, c->logits));
+    vl_softmax(c->probabilities, c->logits, 1, m->model->K, m->temperature);
+    assert(batch->B == 1 && m->temperature > 0);
+    *prediction = (valence_prediction){.empty = words == 0, .logits = c->logits};
+    vl_context_decide(c, c->probabilities, prediction);
+    return VALENCE_OK;
+}
+
+vl_status vl_context_predict(valence_context *c, vl_span text, valence_prediction *prediction,
+                             uint64_t *words, valence_error *error)
+{
+    vl_batch batch;
+    vl_status status = vl_features_of_text(&c->model->features, c->scratch, text, &batch, words);
+    if (status != VALENCE_OK)
+        return vl_fail(error, status, "out of memory for a text of %zu bytes", text.len);
+    VL_TRY(vl_context_score(c, &batch, *words, prediction));
+    return vl_engine_model_check(c->model, error);
+}
+
 valence_status valence_context_predict(valence_context *c, const char *text, size_t len,
                                        valence_prediction *prediction, valence_error *error)
 {
-    const valence_model *m = c->model;
-    vl_batch batch;
-    uint64_t words = 0;
-    vl_status status =
-        vl_features_of_text(&m->features, c->scratch, (vl_span){text, len}, &batch, &words);
-    if (status != VALENCE_OK) return vl_fail(error, status, "out of memory for a text of %zu bytes", len);
-    VL_TRY(m->model->class->forward(m->model, &batch, NULL, c->logits));
-    vl_softmax(c->probabilities, c->logits, 1, m->model->K, m->temperature);
-    assert(batch.B == 1 && m->temperature > 0);
-    int best = best_of(c->probabilities, m->model->K);
-    *prediction = (valence_prediction){.label = decide(m, c->probabilities, best),
-                                       .label_index = best,
-                                       .score = c->probabilities[best],
-                                       .empty = words == 0,
-                                       .probabilities = c->probabilities,
-                                       .logits = c->logits};
-    return VALENCE_OK;
+    uint64_t words;
+    return vl_context_predict(c, (vl_span){text, len}, prediction, &words, error);
 }
 
 /* ---- Without a context: the model keeps a few ------------------------------------------------- */

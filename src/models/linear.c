@@ -105,6 +105,19 @@ static vl_status linear_forward(const vl_model *model, const vl_batch *batch, vo
     return VALENCE_OK;
 }
 
+static void linear_contributions(const vl_model *model, const vl_batch *batch, int32_t k, float *out,
+                                 float *bias)
+{
+    const vl_linear *m = (const vl_linear *)model;
+    int32_t from = batch->offsets[0], count = batch->offsets[1] - from;
+    const int32_t *ids = batch->ids + from;
+    const float *x = batch->weights ? batch->weights + from : NULL;
+    float norm = vl_linear_norm_of(m, ids, x, count);
+    for (int32_t i = 0; i < count; i++)
+        out[i] = vl_linear_contribution(m, ids[i], x ? x[i] : 1, norm, k);
+    *bias = m->bias[k];
+}
+
 static size_t linear_scratch(const vl_model *model, int32_t B, int64_t T)
 {
     (void)model, (void)B, (void)T;
@@ -279,6 +292,6 @@ static vl_status logistic_build(vl_model **out, const vl_store *store, valence_e
 }
 
 const vl_model_class vl_naive_bayes_class = {
-    "naive-bayes", naive_bayes_build, linear_scratch, linear_forward, linear_describe, linear_close};
+    "naive-bayes", naive_bayes_build, linear_scratch, linear_forward, linear_contributions, linear_describe, linear_close};
 const vl_model_class vl_logistic_class = {
-    "logistic", logistic_build, linear_scratch, linear_forward, linear_describe, linear_close};
+    "logistic", logistic_build, linear_scratch, linear_forward, linear_contributions, linear_describe, linear_close};

@@ -23,6 +23,10 @@ typedef struct vl_model_class {
     /* logits: (B,K) row-major. batch ids must lie in [0, vl_model.inputs). */
     vl_status (*forward)(const vl_model *m, const vl_batch *batch, void *scratch, float *logits);
 
+    /* Of a batch of one text: what each entry adds to class k's logit, out (T); what is left, *bias. */
+    void (*contributions)(const vl_model *m, const vl_batch *batch, int32_t k, float *out,
+                          float *bias);
+
     /* Writes the model down as neutral operators, for export. VALENCE_UNSUPPORTED if it cannot. */
     vl_status (*describe)(const vl_model *m, vl_graph *graph, valence_error *error);
 

@@ -16,7 +16,7 @@ static const char *const names[VL_CLEAN_PASSES] = {
 #undef NAME
 };
 
-typedef vl_status (*pass_fn)(vl_span text, vl_buffer *out, bool *changed);
+typedef vl_status (*pass_fn)(vl_span text, vl_buffer *out, vl_edits *edits, bool *changed);
 
 /* The passes before those of FOLD, which run together. */
 static const pass_fn rewriting[VL_CLEAN_PASSES] = {
@@ -88,7 +88,13 @@ static void prepare(vl_clean_scratch *s)
     vl_buffer_init(&s->b, VL_MEM_REQUEST, max_bytes);
 }
 
-vl_status vl_clean(uint32_t passes, vl_span text, vl_clean_scratch *scratch, vl_span *out)
+static vl_edits *edits_of(vl_edits *edits, int pass)
+{
+    return edits ? &edits[pass] : NULL;
+}
+
+vl_status vl_clean_recorded(uint32_t passes, vl_span text, vl_clean_scratch *scratch,
+                            vl_edits *edits, vl_span *out)
 {
     assert(passes >> VL_CLEAN_PASSES == 0);
     prepare(scratch);
@@ -97,7 +103,7 @@ vl_status vl_clean(uint32_t passes, vl_span text, vl_clean_scratch *scratch, vl_
         if (!(passes & 1u << i) || !rewriting[i]) continue;
         bool changed;
         vl_buffer_reset(free_one);
-        VL_TRY(rewriting[i](text, free_one, &changed));
+        VL_TRY(rewriting[i](text, free_one, edits_of(edits, i), &changed));
         if (!changed) continue;
         text = vl_buffer_span(free_one);
         vl_buffer *full = free_one;
@@ -106,9 +112,15 @@ vl_status vl_clean(uint32_t passes, vl_span text, vl_clean_scratch *scratch, vl_
     }
     if (passes & FOLD) {
         vl_buffer_reset(free_one);
-        VL_TRY(vl_pass_fold(passes & FOLD, text, free_one));
+        vl_edits *folded = edits_of(edits, VL_CLEAN_BIT_LOWER);
+        VL_TRY(vl_pass_fold(passes & FOLD, text, free_one, folded));
         text = vl_buffer_span(free_one);
     }
     *out = text;
     return VALENCE_OK;
+}
+
+vl_status vl_clean(uint32_t passes, vl_span text, vl_clean_scratch *scratch, vl_span *out)
+{
+    return vl_clean_recorded(passes, text, scratch, NULL, out);
 }

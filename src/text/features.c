@@ -5,22 +5,9 @@
 #include <assert.h>
 #include <string.h>
 
-enum {
-    SEGMENT = 1 << 20, /* texts longer than this are cleaned piece by piece, in constant memory */
-    BLOCK_NGRAMS = VL_NGRAM_MAX * VL_WORDS_BLOCK + 16
-};
+#include "text/feature_stream.h"
 
-struct vl_feature_scratch {
-    vl_word_block block;
-    uint64_t ngrams[BLOCK_NGRAMS];
-    int32_t hits[BLOCK_NGRAMS]; /* slots of one block's known n-grams, repeats included */
-    vl_clean_scratch clean;
-    uint64_t *seen;    /* (slots / 64) bit: slot is in ids already; all 0 between texts */
-    int32_t *ids;      /* (slots) */
-    int32_t *place;    /* (slots) with counts: where in ids a seen slot stands */
-    float *weights;    /* (slots) with counts */
-    int32_t offsets[2];
-};
+enum { SEGMENT = 1 << 20 }; /* longer texts are cleaned piece by piece, in constant memory */
 
 static size_t slots_of(const vl_features *f)
 {
@@ -63,21 +50,37 @@ void vl_feature_scratch_close(vl_feature_scratch *s)
 typedef struct stream {
     const vl_features *f;
     vl_feature_scratch *s;
+    vl_clean_map *map;
     vl_ngram_window window;
-    vl_ngram_sink *sink;
+    vl_ngram_block_sink *sink;
     void *user;
+    size_t piece;
     uint64_t words;
 } stream;
 
+/* How many n-grams of each length end in a block's words, given how many words came before it. */
+static void count_lengths(vl_ngram_block *b, int words_before, int max_n)
+{
+    int words = b->words->count;
+    for (int n = 1; n <= max_n; n++) {
+        int reach = words_before + words - n + 1;
+        b->count_of[n - 1] = reach < 0 ? 0 : reach < words ? reach : words;
+    }
+}
+
 static vl_status stream_clean_text(stream *st, vl_span text)
 {
+    vl_ngram_block b = {.words = &st->s->block, .ngrams = st->s->ngrams, .piece = st->piece};
     while (text.len) {
         size_t used = vl_words_next(&st->s->block, text, st->f->word_flags);
+        b.text = (vl_span){text.ptr, used};
+        count_lengths(&b, st->window.count, st->f->max_n);
+        b.count = vl_ngrams_of_block(st->s->ngrams, &st->s->block, st->f->max_n, &st->window);
+        VL_TRY(st->sink(st->user, &b));
+        st->words += (uint64_t)st->s->block.count;
+        b.cleaned += used;
         text.ptr += used;
         text.len -= used;
-        st->words += (uint64_t)st->s->block.count;
-        int n = vl_ngrams_of_block(st->s->ngrams, &st->s->block, st->f->max_n, &st->window);
-        VL_TRY(st->sink(st->user, st->s->ngrams, n));
     }
     return VALENCE_OK;
 }
@@ -93,26 +96,50 @@ static size_t segment_length(vl_span text)
     return n;
 }
 
+static vl_status clean_piece(stream *st, vl_span piece, vl_span *cleaned)
+{
+    if (st->map) return vl_clean_mapped(st->f->passes, piece, &st->s->clean, st->map, cleaned);
+    return vl_clean(st->f->passes, piece, &st->s->clean, cleaned);
+}
+
 static vl_status stream_text(stream *st, vl_span text)
 {
     if (st->f->passes == 0) return stream_clean_text(st, text);
-    while (text.len) {
-        vl_span piece = {text.ptr, segment_length(text)}, cleaned;
-        VL_TRY(vl_clean(st->f->passes, piece, &st->s->clean, &cleaned));
+    while (st->piece < text.len) {
+        vl_span rest = {text.ptr + st->piece, text.len - st->piece}, cleaned;
+        vl_span piece = {rest.ptr, segment_length(rest)};
+        VL_TRY(clean_piece(st, piece, &cleaned));
         VL_TRY(stream_clean_text(st, cleaned));
-        text.ptr += piece.len;
-        text.len -= piece.len;
+        st->piece += piece.len;
     }
     return VALENCE_OK;
+}
+
+vl_status vl_feature_blocks(const vl_features *f, vl_feature_scratch *s, vl_clean_map *map,
+                            vl_span text, vl_ngram_block_sink *sink, void *user, uint64_t *words)
+{
+    stream st = {.f = f, .s = s, .map = map, .sink = sink, .user = user};
+    vl_status status = stream_text(&st, text);
+    if (words) *words = st.words;
+    return status;
+}
+
+typedef struct plain_sink {
+    vl_ngram_sink *sink;
+    void *user;
+} plain_sink;
+
+static vl_status pass_ngrams(void *user, const vl_ngram_block *block)
+{
+    const plain_sink *p = user;
+    return p->sink(p->user, block->ngrams, block->count);
 }
 
 vl_status vl_features_stream(const vl_features *f, vl_feature_scratch *s, vl_span text,
                              vl_ngram_sink *sink, void *user, uint64_t *words)
 {
-    stream st = {.f = f, .s = s, .sink = sink, .user = user};
-    vl_status status = stream_text(&st, text);
-    if (words) *words = st.words;
-    return status;
+    plain_sink p = {sink, user};
+    return vl_feature_blocks(f, s, NULL, text, pass_ngrams, &p, words);
 }
 
 /* ---- From n-grams to ids -------------------------------------------------------------------- */
@@ -155,11 +182,11 @@ static void collect_counts(collector *c, int n)
     }
 }
 
-static vl_status collect(void *user, const uint64_t *ngrams, int count)
+static vl_status collect(void *user, const vl_ngram_block *b)
 {
     collector *c = user;
-    assert(count <= BLOCK_NGRAMS - 16);
-    int n = vl_ngram_lookup(c->s->hits, &c->f->table, ngrams, count);
+    assert(b->count <= VL_BLOCK_NGRAMS - 16);
+    int n = vl_ngram_lookup(c->s->hits, &c->f->table, b->ngrams, b->count);
     if (c->f->counts) collect_counts(c, n);
     else collect_presence(c, n);
     return VALENCE_OK;
@@ -169,7 +196,7 @@ vl_status vl_features_of_text(const vl_features *f, vl_feature_scratch *s, vl_sp
                               vl_batch *batch, uint64_t *words)
 {
     collector c = {.f = f, .s = s};
-    vl_status status = vl_features_stream(f, s, text, collect, &c, words);
+    vl_status status = vl_feature_blocks(f, s, NULL, text, collect, &c, words);
     for (int32_t i = 0; i < c.count; i++) s->seen[(uint32_t)s->ids[i] / 64] = 0;
     s->offsets[0] = 0;
     s->offsets[1] = status == VALENCE_OK ? c.count : 0;

@@ -18,8 +18,10 @@ static inline int find_one(int32_t *slots, int n, const uint16_t *fingerprints, 
     return n + (match != 0);
 }
 
-int vl_ngram_lookup_avx512(int32_t *slots, const vl_ngram_table *t, const uint64_t *ngrams,
-                           int count)
+/* where NULL: not asked for; one loop compiled twice. */
+static inline __attribute__((always_inline)) int look_up(int32_t *slots, int32_t *where,
+                                                         const vl_ngram_table *t,
+                                                         const uint64_t *ngrams, int count)
 {
     const __m512i buckets = _mm512_set1_epi64((long long)t->buckets);
     const __m128i one = _mm_set1_epi16(1);
@@ -33,11 +35,27 @@ int vl_ngram_lookup_avx512(int32_t *slots, const vl_ngram_table *t, const uint64
         f = _mm_mask_blend_epi16(_mm_testn_epi16_mask(f, f), f, one);
         _mm256_store_si256((__m256i *)(void *)bucket, _mm512_cvtepi64_epi32(b));
         _mm_store_si128((__m128i *)(void *)fingerprint, f);
-        for (int k = 0; k < GROUP; k++)
+        for (int k = 0; k < GROUP; k++) {
+            if (where) where[n] = i + k;
             n = find_one(slots, n, t->fingerprints, bucket[k], fingerprint[k]);
+        }
     }
-    for (; i < count; i++)
+    for (; i < count; i++) {
+        if (where) where[n] = i;
         n = find_one(slots, n, t->fingerprints, vl_ngram_bucket(ngrams[i], t->buckets),
                      vl_ngram_fingerprint(ngrams[i]));
+    }
     return n;
+}
+
+int vl_ngram_lookup_avx512(int32_t *slots, const vl_ngram_table *t, const uint64_t *ngrams,
+                           int count)
+{
+    return look_up(slots, NULL, t, ngrams, count);
+}
+
+int vl_ngram_locate_avx512(int32_t *slots, int32_t *where, const vl_ngram_table *t,
+                           const uint64_t *ngrams, int count)
+{
+    return look_up(slots, where, t, ngrams, count);
 }

@@ -44,3 +44,24 @@ int vl_ngram_lookup(int32_t *slots, const vl_ngram_table *t, const uint64_t *ngr
         vl_ngram_lookup_scalar, vl_ngram_lookup_avx2, vl_ngram_lookup_avx512};
     return kernels[vl_isa_active()](slots, t, ngrams, count);
 }
+
+int vl_ngram_locate_scalar(int32_t *slots, int32_t *where, const vl_ngram_table *t,
+                           const uint64_t *ngrams, int count)
+{
+    int n = 0;
+    for (int i = 0; i < count; i++) {
+        int32_t slot = vl_ngram_find(t, ngrams[i]);
+        if (slot < 0) continue;
+        slots[n] = slot;
+        where[n++] = i;
+    }
+    return n;
+}
+
+int vl_ngram_locate(int32_t *slots, int32_t *where, const vl_ngram_table *t, const uint64_t *ngrams,
+                    int count)
+{
+    static vl_ngram_locate_fn *const kernels[VL_ISA_COUNT] = {
+        vl_ngram_locate_scalar, vl_ngram_locate_avx2, vl_ngram_locate_avx512};
+    return kernels[vl_isa_active()](slots, where, t, ngrams, count);
+}

@@ -38,8 +38,15 @@ typedef int vl_ngram_lookup_fn(int32_t *slots, const vl_ngram_table *t, const ui
                                int count);
 vl_ngram_lookup_fn vl_ngram_lookup_scalar, vl_ngram_lookup_avx2, vl_ngram_lookup_avx512;
 
-/* The kernel for vl_isa_active(). */
+/* The same, and where[i] = index of the n-gram whose slot is slots[i]; room as for slots. */
+typedef int vl_ngram_locate_fn(int32_t *slots, int32_t *where, const vl_ngram_table *t,
+                               const uint64_t *ngrams, int count);
+vl_ngram_locate_fn vl_ngram_locate_scalar, vl_ngram_locate_avx2, vl_ngram_locate_avx512;
+
+/* The kernels for vl_isa_active(). */
 int vl_ngram_lookup(int32_t *slots, const vl_ngram_table *t, const uint64_t *ngrams, int count);
+int vl_ngram_locate(int32_t *slots, int32_t *where, const vl_ngram_table *t, const uint64_t *ngrams,
+                    int count);
 
 /* Puts an n-gram into fingerprints (buckets, 8). Its slot; the slot it already has; or -1 when its
  * bucket is full. */

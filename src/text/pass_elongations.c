@@ -18,7 +18,7 @@ static size_t match(vl_span text, size_t at, vl_replacement *by)
     return end - at;
 }
 
-vl_status vl_pass_elongations(vl_span text, vl_buffer *out, bool *changed)
+vl_status vl_pass_elongations(vl_span text, vl_buffer *out, vl_edits *edits, bool *changed)
 {
-    return vl_rewrite(text, vl_find_triple, match, out, changed);
+    return vl_rewrite(text, vl_find_triple, match, out, edits, changed);
 }

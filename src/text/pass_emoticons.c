@@ -153,6 +153,12 @@ static size_t match_any(vl_span text, size_t at, vl_polarity *polarity)
     }
 }
 
+size_t vl_emoticon_length(vl_span text, size_t at)
+{
+    vl_polarity polarity;
+    return starts[(unsigned char)text.ptr[at]] ? match_any(text, at, &polarity) : 0;
+}
+
 static size_t find(vl_span text, size_t from)
 {
     return vl_find_marked(text, from, starts);
@@ -167,7 +173,7 @@ static size_t match(vl_span text, size_t at, vl_replacement *by)
     return len;
 }
 
-vl_status vl_pass_emoticons(vl_span text, vl_buffer *out, bool *changed)
+vl_status vl_pass_emoticons(vl_span text, vl_buffer *out, vl_edits *edits, bool *changed)
 {
-    return vl_rewrite(text, find, match, out, changed);
+    return vl_rewrite(text, find, match, out, edits, changed);
 }

@@ -3,8 +3,10 @@
  *
  * Room: before each step the buffer has space for the rest of the text and VL_ASCII_SLACK bytes.
  * A step that writes more than it reads (only U+0130, U+023A, U+023E and invalid bytes do) makes
- * more, so that a text needs little more than its own size. */
-#include "text/clean.h"
+ * more, so that a text needs little more than its own size.
+ *
+ * To record edits the same rules run in steps of one code point, each of which is one edit if what
+ * it wrote is not as long as what it read. */
 #include "text/clean_ascii.h"
 #include "text/passes.h"
 #include "text/unicode.h"
@@ -54,34 +56,63 @@ static size_t fold_code_point(fold *f, size_t at)
     return (size_t)len;
 }
 
+static vl_status fold_other(fold *f, size_t *at)
+{
+    const char *before = f->writer.out;
+    size_t read = fold_code_point(f, *at);
+    *at += read;
+    bool grew = (size_t)(f->writer.out - before) > read;
+    return grew ? make_room(f, f->text.len - *at) : VALENCE_OK;
+}
+
 static vl_status fold_others(fold *f, size_t *at)
 {
-    while (*at < f->text.len && f->text.ptr[*at] & 0x80) {
-        const char *before = f->writer.out;
-        size_t read = fold_code_point(f, *at);
-        *at += read;
-        if ((size_t)(f->writer.out - before) > read) VL_TRY(make_room(f, f->text.len - *at));
+    while (*at < f->text.len && f->text.ptr[*at] & 0x80) VL_TRY(fold_other(f, at));
+    return VALENCE_OK;
+}
+
+static vl_status fold_all(fold *f)
+{
+    const vl_ascii_rule *rule = vl_ascii_rule_of(f->passes);
+    vl_clean_ascii_fn clean_ascii = vl_clean_ascii_active();
+    for (size_t at = 0; at < f->text.len;) {
+        at += clean_ascii(&f->writer, rule, f->text.ptr + at, f->text.len - at);
+        VL_TRY(fold_others(f, &at));
     }
     return VALENCE_OK;
 }
 
+static size_t written(const fold *f)
+{
+    return (size_t)(f->writer.out - f->out->data);
+}
+
+static vl_status fold_and_record(fold *f, vl_edits *edits)
+{
+    const vl_ascii_rule *rule = vl_ascii_rule_of(f->passes);
+    for (size_t at = 0; at < f->text.len;) {
+        size_t in_at = at, out_at = written(f);
+        at += vl_clean_ascii_scalar(&f->writer, rule, f->text.ptr + at, 1);
+        if (at == in_at) VL_TRY(fold_other(f, &at));
+        size_t in_len = at - in_at, out_len = written(f) - out_at;
+        if (in_len != out_len) VL_TRY(vl_edits_add(edits, out_at, out_len, in_at, in_len));
+    }
+    return VALENCE_OK;
+}
+
+/* The space's edit, if it has one, stays: it lies behind the text, where no range ends. */
 static void strip_end(fold *f)
 {
     bool folded = runs(f, VL_CLEAN_ONE(SPACES)) && f->out->len > 0 && !f->writer.word;
     if (folded) f->out->len--;
 }
 
-vl_status vl_pass_fold(uint32_t passes, vl_span text, vl_buffer *out)
+vl_status vl_pass_fold(uint32_t passes, vl_span text, vl_buffer *out, vl_edits *edits)
 {
     fold f = {.text = text, .out = out, .writer.out = out->data, .passes = passes};
-    const vl_ascii_rule *rule = vl_ascii_rule_of(passes);
-    vl_clean_ascii_fn clean_ascii = vl_clean_ascii_active();
     VL_TRY(make_room(&f, text.len));
-    for (size_t at = 0; at < text.len;) {
-        at += clean_ascii(&f.writer, rule, text.ptr + at, text.len - at);
-        VL_TRY(fold_others(&f, &at));
-    }
-    out->len = (size_t)(f.writer.out - out->data);
+    VL_TRY(edits ? fold_and_record(&f, edits) : fold_all(&f));
+    out->len = written(&f);
     strip_end(&f);
     return VALENCE_OK;
 }

@@ -59,7 +59,7 @@ static size_t comment_length(vl_span text, size_t at)
     }
 }
 
-static size_t tag_length(vl_span text, size_t at)
+size_t vl_html_tag_length(vl_span text, size_t at)
 {
     char mark = byte_at(text, at + 1);
     size_t name = at + 1 + (mark == '/' || mark == '!'), end = name_end(text, name);
@@ -99,10 +99,10 @@ static size_t match(vl_span text, size_t at, vl_replacement *by)
     if (text.ptr[at] == '&') return entity_length(text, at, by);
     vl_replace_with(by, " ");
     size_t comment = has_at(text, at, "<!--") ? comment_length(text, at) : 0;
-    return comment ? comment : tag_length(text, at);
+    return comment ? comment : vl_html_tag_length(text, at);
 }
 
-vl_status vl_pass_html(vl_span text, vl_buffer *out, bool *changed)
+vl_status vl_pass_html(vl_span text, vl_buffer *out, vl_edits *edits, bool *changed)
 {
-    return vl_rewrite(text, find, match, out, changed);
+    return vl_rewrite(text, find, match, out, edits, changed);
 }

@@ -17,7 +17,7 @@ static size_t match(vl_span text, size_t at, vl_replacement *by)
     return end > at + 1 ? end - at : 0;
 }
 
-vl_status vl_pass_names(vl_span text, vl_buffer *out, bool *changed)
+vl_status vl_pass_names(vl_span text, vl_buffer *out, vl_edits *edits, bool *changed)
 {
-    return vl_rewrite(text, find, match, out, changed);
+    return vl_rewrite(text, find, match, out, edits, changed);
 }

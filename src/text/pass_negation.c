@@ -19,6 +19,7 @@ static const char negations[][LONGEST] = {
 typedef struct scope {
     vl_span text;
     vl_buffer *out;
+    vl_edits *edits;
     size_t copied; /* text up to here is in out */
     bool negated;  /* a negation came since the last punctuation */
     bool fresh;    /* no word character since the last white space or punctuation */
@@ -87,6 +88,7 @@ static vl_status prefix(scope *s, size_t at)
 {
     VL_TRY(vl_buffer_append(s->out, s->text.ptr + s->copied, at - s->copied));
     s->copied = at;
+    VL_TRY(vl_edits_note(s->edits, s->out->len, 4, at, 0));
     return vl_buffer_append(s->out, "not_", 4);
 }
 
@@ -114,9 +116,9 @@ static size_t take_other(scope *s, size_t at)
     return at + (size_t)len;
 }
 
-vl_status vl_pass_negation(vl_span text, vl_buffer *out, bool *changed)
+vl_status vl_pass_negation(vl_span text, vl_buffer *out, vl_edits *edits, bool *changed)
 {
-    scope s = {.text = text, .out = out, .fresh = true};
+    scope s = {.text = text, .out = out, .edits = edits, .fresh = true};
     for (size_t at = 0; at < text.len;) {
         size_t end = word_end(text, at);
         if (end > at) VL_TRY(take_word(&s, at, end));

@@ -62,7 +62,7 @@ static size_t find(vl_span text, size_t from)
     return vl_find_pair(text, from, "htww");
 }
 
-vl_status vl_pass_urls(vl_span text, vl_buffer *out, bool *changed)
+vl_status vl_pass_urls(vl_span text, vl_buffer *out, vl_edits *edits, bool *changed)
 {
-    return vl_rewrite(text, find, match, out, changed);
+    return vl_rewrite(text, find, match, out, edits, changed);
 }

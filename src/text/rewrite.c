@@ -4,7 +4,7 @@
 #include <assert.h>
 
 vl_status vl_rewrite(vl_span text, vl_find_fn find, vl_match_fn match, vl_buffer *out,
-                     bool *changed)
+                     vl_edits *edits, bool *changed)
 {
     size_t copied = 0;
     *changed = false;
@@ -16,6 +16,7 @@ vl_status vl_rewrite(vl_span text, vl_find_fn find, vl_match_fn match, vl_buffer
             continue;
         }
         VL_TRY(vl_buffer_append(out, text.ptr + copied, at - copied));
+        VL_TRY(vl_edits_note(edits, out->len, by.len, at, len));
         VL_TRY(vl_buffer_append(out, by.bytes, by.len));
         at += len;
         copied = at;

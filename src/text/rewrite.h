@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "base/buffer.h"
+#include "text/edits.h"
 
 enum { VL_REPLACEMENT_MAX = 16 };
 
@@ -21,9 +21,9 @@ typedef size_t (*vl_find_fn)(vl_span text, size_t from);
 typedef size_t (*vl_match_fn)(vl_span text, size_t at, vl_replacement *by);
 
 /* *changed: something was replaced, and out (empty at the call) holds the new text; else out stays
- * empty. Statuses are the buffer's. */
+ * empty. edits: NULL, or the list to which each replacement is added. Statuses are the buffer's. */
 vl_status vl_rewrite(vl_span text, vl_find_fn find, vl_match_fn match, vl_buffer *out,
-                     bool *changed);
+                     vl_edits *edits, bool *changed);
 
 /* by = word (at most VL_REPLACEMENT_MAX bytes) */
 void vl_replace_with(vl_replacement *by, const char *word);

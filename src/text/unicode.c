@@ -44,6 +44,11 @@ bool vl_is_word(uint32_t c)
     return is_letter_category(k) || (k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO);
 }
 
+int vl_display_width(uint32_t c)
+{
+    return utf8proc_charwidth((utf8proc_int32_t)c);
+}
+
 int vl_lower(uint32_t out[VL_LOWER_MAX], uint32_t c)
 {
     out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);

@@ -18,6 +18,9 @@ bool vl_is_word(uint32_t code_point);
 /* Categories L*. */
 bool vl_is_letter(uint32_t code_point);
 
+/* Columns of a terminal that the code point takes: 0 for combining marks, 2 for wide ones. */
+int vl_display_width(uint32_t code_point);
+
 /* Lower case of one code point without its neighbours; returns how many (1, for U+0130 2). */
 int vl_lower(uint32_t out[VL_LOWER_MAX], uint32_t code_point);
 

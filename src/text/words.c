@@ -114,7 +114,8 @@ size_t vl_words_next(vl_word_block *b, vl_span text, unsigned flags)
     size_t used = block_length(text, VL_WORDS_BLOCK);
     const char *source = text.ptr;
     int len = (int)used;
-    if (!is_ascii(text.ptr, used)) {
+    b->rewritten = !is_ascii(text.ptr, used);
+    if (b->rewritten) {
         used = block_length(text, VL_WORDS_BLOCK / 2);
         len = vl_words_plain(b->plain, text.ptr, (int)used);
         source = b->plain;

@@ -33,6 +33,7 @@ typedef struct vl_word_block {
     uint16_t end[VL_WORDS_BLOCK + 64];   /* (count) one past its last byte */
     uint64_t hash[VL_WORDS_BLOCK];       /* (count) */
     int count;
+    bool rewritten; /* positions are those of plain, not of the text */
 } vl_word_block;
 
 /* Fills the block from the start of text: words and their hashes. Returns the bytes used, at least
@@ -58,5 +59,9 @@ vl_words_positions_fn vl_words_positions_scalar, vl_words_positions_avx2, vl_wor
  * case, marks as ASCII, symbols between blanks, everything else a blank. Returns the length,
  * at most 2 * len. */
 int vl_words_plain(char *out, const char *text, int len);
+
+/* Where each byte that vl_words_plain writes comes from: origin[i] is the offset of its code point in
+ * text; origin[result] = len. origin has room for 2 * len + 1. */
+int vl_words_origin(uint16_t *origin, const char *text, int len);
 
 #endif

@@ -85,19 +85,33 @@ static int rewrite(char *out, uint32_t c, const char *p, int len)
     }
 }
 
+/* What the code point at p becomes, an ASCII byte itself; *read: its length. */
+static int rewrite_next(char *out, const char *p, const char *end, int *read)
+{
+    if (!(*p & 0x80)) {
+        *read = 1;
+        *out = *p;
+        return 1;
+    }
+    uint32_t c = vl_utf8_decode(p, end, read);
+    return c == VL_UTF8_BAD ? copy(out, " ", 1) : rewrite(out, c, p, *read);
+}
+
 int vl_words_plain(char *out, const char *text, int len)
 {
-    const char *p = text, *end = text + len;
     char *o = out;
-    while (p < end) {
-        if (!(*p & 0x80)) {
-            *o++ = *p++;
-            continue;
-        }
-        int n;
-        uint32_t c = vl_utf8_decode(p, end, &n);
-        o += c == VL_UTF8_BAD ? copy(o, " ", 1) : rewrite(o, c, p, n);
-        p += n;
-    }
+    for (int at = 0, read; at < len; at += read) o += rewrite_next(o, text + at, text + len, &read);
     return (int)(o - out);
+}
+
+int vl_words_origin(uint16_t *origin, const char *text, int len)
+{
+    char plain[8]; /* of one code point */
+    int n = 0;
+    for (int at = 0, read; at < len; at += read) {
+        int made = rewrite_next(plain, text + at, text + len, &read);
+        for (int i = 0; i < made; i++) origin[n++] = (uint16_t)at;
+    }
+    origin[n] = (uint16_t)len;
+    return n;
 }

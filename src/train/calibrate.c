@@ -60,7 +60,7 @@ double vl_calibrate_accuracy(const float *logits, const int32_t *label, int64_t 
 double vl_calibrate_macro_f1(const float *logits, const int32_t *label, int64_t n, int32_t K)
 {
     int64_t *table = vl_alloc_zero(VL_MEM_TRAINING, (size_t)K * 3 * sizeof *table);
-    if (!table) return 0;
+    if (!table) return -1; /* out of memory */
     int64_t *hit = table, *said = table + K, *is = table + 2 * K;
     for (int64_t i = 0; i < n; i++) {
         int32_t k = best_class(logits + i * K, K);

@@ -12,7 +12,7 @@ float vl_calibrate_temperature(const float *logits, const int32_t *label, const 
 /* Share of rows whose largest logit is the label's; weight as above. */
 double vl_calibrate_accuracy(const float *logits, const int32_t *label, int64_t n, int32_t K);
 
-/* Mean over the classes that occur of F1. */
+/* Mean over the classes that occur of F1; -1: out of memory. */
 double vl_calibrate_macro_f1(const float *logits, const int32_t *label, int64_t n, int32_t K);
 
 #endif

@@ -65,6 +65,18 @@ static vl_status write_held_out(vl_buffer *b, const vl_classic_report *r)
     return vl_buffer_append_byte(b, '}');
 }
 
+static vl_status write_threshold(vl_buffer *b, const vl_threshold *t)
+{
+    if (!(t->asked > 0)) return VALENCE_OK;
+    VL_TRY(write_key(b, "decision"));
+    VL_TRY(vl_buffer_append_byte(b, '{'));
+    VL_TRY(write_share(b, "min_precision", t->asked));
+    VL_TRY(write_share(b, "min_confidence", (double)t->confidence));
+    VL_TRY(write_share(b, "held_out_precision", t->precision));
+    VL_TRY(write_share(b, "held_out_coverage", t->coverage));
+    return vl_buffer_append_byte(b, '}');
+}
+
 static vl_status write_sources(vl_buffer *b, const char *const *sources, int count)
 {
     if (count == 0) return VALENCE_OK;
@@ -87,6 +99,7 @@ static vl_status write_card(vl_buffer *b, const vl_classic_report *r, const vl_c
     VL_TRY(write_classes(b, corpus));
     VL_TRY(write_count(b, "features", r->features));
     VL_TRY(write_held_out(b, r));
+    VL_TRY(write_threshold(b, &r->threshold));
     VL_TRY(write_sources(b, sources, source_count));
     if (command) VL_TRY(write_text(b, "command", command));
     VL_TRY(write_text(b, "date", date));
@@ -102,7 +115,7 @@ vl_status vl_card_write(vl_store *store, const vl_classic_report *report, const 
     vl_buffer_init(&b, VL_MEM_TRAINING, 64 << 20);
     vl_status status = write_card(&b, report, corpus, sources, source_count, command);
     if (status == VALENCE_OK) status = vl_store_set(store, "card", vl_buffer_span(&b), error);
-    else vl_fail(error, status, "cannot write the model card");
+    else vl_fail(error, status, "cannot write the model card: %s", valence_status_text(status));
     vl_buffer_release(&b);
     return status == VALENCE_OK ? vl_model_config_write_checksum(store, error) : status;
 }

@@ -16,11 +16,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "engine/model_config.h"
 #include "train/calibrate.h"
 #include "train/linear_writer.h"
 #include "train/logistic.h"
 #include "train/naive_bayes.h"
+#include "train/names.h"
 
 enum { HOLDOUT_MAX = 5000, HOLDOUT_LEAST = 50, DENSE_MAX = 1 << 26 };
 
@@ -158,8 +160,9 @@ static void add_row_counts(float *counts, const vl_rows *r, int32_t K, const int
     }
 }
 
-/* With very many classes only sums were counted: counts per class come from the chosen features. */
-static vl_status count_per_class(training *t)
+/* With very many classes only sums were counted: counts per class come from the chosen features of all
+ * texts, or of those that are not held out. */
+static vl_status count_per_class(training *t, bool held_out)
 {
     vl_vocabulary *v = &t->vocabulary;
     if (v->columns == t->K) return VALENCE_OK;
@@ -171,6 +174,8 @@ static vl_status count_per_class(training *t)
         vl_free(counts);
         return status;
     }
+    for (int64_t i = 0; i < rows.n && !held_out; i++)
+        if (t->corpus->examples[i].order < t->held_out_below) rows.weight[i] = 0;
     add_row_counts(counts, &rows, t->K, NULL, rows.n, 1);
     vl_rows_release(&rows);
     vl_free(v->counts);
@@ -229,12 +234,16 @@ static void row_logits(const training *t, float *logits, const vl_rows *r, int64
     for (int32_t k = 0; k < t->K; k++) logits[k] = t->bias[k] + logits[k] / norm;
 }
 
-static void take_figures(training *t, const float *logits, const vl_rows *r)
+static vl_status take_figures(training *t, const float *logits, const vl_rows *r)
 {
     t->temperature = vl_calibrate_temperature(logits, r->label, r->weight, r->n, t->K);
     t->report->held_out = r->n;
     t->report->held_out_accuracy = vl_calibrate_accuracy(logits, r->label, r->n, t->K);
     t->report->held_out_macro_f1 = vl_calibrate_macro_f1(logits, r->label, r->n, t->K);
+    if (t->report->held_out_macro_f1 < 0) return no_memory(t);
+    if (!(t->o.min_precision > 0)) return VALENCE_OK;
+    return vl_threshold_choose(&t->report->threshold, t->o.min_precision, logits, r->label, r->n, t->K,
+                               t->temperature, t->error);
 }
 
 /* Scores texts of `from` (indices NULL: all) that the weights have not seen. */
@@ -249,7 +258,7 @@ static vl_status calibrate_on(training *t, const vl_corpus *from, const int64_t 
     if (status == VALENCE_OK) {
         vl_weighting_norms(norm, t->o.norm, &r, t->factor);
         for (int64_t i = 0; i < r.n; i++) row_logits(t, logits + i * t->K, &r, i, norm[i]);
-        take_figures(t, logits, &r);
+        status = take_figures(t, logits, &r);
     }
     vl_free(logits);
     vl_free(norm);
@@ -276,13 +285,13 @@ static vl_status fit_naive_bayes(training *t, bool only_try)
     tell(t, "weighing n-grams", 0);
     if (t->sample_count) {
         VL_TRY(choose_features(t, false));
-        VL_TRY(count_per_class(t));
+        VL_TRY(count_per_class(t, false));
         VL_TRY(weigh_naive_bayes(t));
         VL_TRY(calibrate_on(t, t->corpus, t->sample, t->sample_count));
         if (only_try) return VALENCE_OK;
     }
     VL_TRY(choose_features(t, true));
-    VL_TRY(count_per_class(t));
+    VL_TRY(count_per_class(t, true));
     VL_TRY(weigh_naive_bayes(t));
     return t->dev ? calibrate_on(t, t->dev, NULL, 0) : VALENCE_OK;
 }
@@ -454,12 +463,38 @@ static vl_status fit_logistic(training *t, bool only_try)
 
 /* ---- Result ---------------------------------------------------------------------------------- */
 
+static vl_status write_threshold(training *t, vl_store *store)
+{
+    vl_buffer text;
+    if (!(t->o.min_precision > 0)) return VALENCE_OK;
+    vl_buffer_init(&text, VL_MEM_TRAINING, 64);
+    vl_status status = vl_json_write_float(&text, t->report->threshold.confidence);
+    if (status != VALENCE_OK) vl_fail(t->error, status, "out of memory while training");
+    else status = vl_store_set(store, "decision.min_confidence", vl_buffer_span(&text), t->error);
+    vl_buffer_release(&text);
+    return status;
+}
+
 static vl_status write_temperature(training *t, vl_store *store)
 {
     char text[32];
     int whole = (int)t->temperature, rest = (int)((t->temperature - (float)whole) * 10000);
     snprintf(text, sizeof text, "%d.%04d", whole, rest); /* no locale's decimal comma */
     return vl_store_set(store, "calibration.temperature", vl_span_of(text), t->error);
+}
+
+/* Naive Bayes' names come from held-out texts alone, whether it calibrates on them or not: these are
+ * what merged counts have, too. */
+static vl_status write_names(training *t, vl_store *store)
+{
+    vl_naming n = {.f = &t->f, .vocabulary = &t->vocabulary, .weight = t->weight,
+                   .square = t->square, .K = t->K, .C = t->C, .corpus = t->corpus,
+                   .rows = t->o.logistic ? &t->rows : NULL};
+    if (t->o.base) {
+        n.known = t->o.base->names;
+        n.known_count = t->o.base->name_count;
+    }
+    return vl_names_write(store, &n, t->workers, t->error);
 }
 
 static vl_status write_store(training *t, vl_store *store)
@@ -479,9 +514,19 @@ static vl_status write_store(training *t, vl_store *store)
     vl_free(usage);
     VL_TRY(status);
     VL_TRY(vl_model_config_write_features(store, &t->f, t->error));
+    VL_TRY(write_names(t, store));
     VL_TRY(vl_model_config_write_labels(store, t->corpus->labels, t->K, t->error));
     VL_TRY(vl_store_set(store, "family", vl_span_of(family), t->error));
+    VL_TRY(write_threshold(t, store));
     return write_temperature(t, store);
+}
+
+static vl_status check_precision(training *t)
+{
+    if (!(t->o.min_precision > 0) || t->dev || t->sample_count) return VALENCE_OK;
+    return vl_fail(t->error, VALENCE_ARGUMENT, "a precision can only be promised from texts that are "
+                   "held out, and of %lld texts none is: give more texts, or others as dev data",
+                   (long long)t->examples);
 }
 
 /* counted: class_texts of counts made before, or NULL: count the corpus. */
@@ -493,6 +538,7 @@ static vl_status train(training *t, vl_store *store, const double *counted, bool
     t->f.table = (vl_ngram_table){nothing, 1};
     VL_TRY(alloc_texts(t));
     VL_TRY(choose_sample(t));
+    VL_TRY(check_precision(t));
     if (counted) memcpy(t->split_texts, counted, 2 * (size_t)t->K * sizeof *counted);
     else VL_TRY(count_ngrams(t));
     t->report->count_seconds = vl_clock_seconds() - start;
@@ -529,6 +575,7 @@ static vl_status run(vl_store *store, vl_classic_report *report, const vl_corpus
                   .report = report, .K = corpus->K, .C = vl_logistic_columns(corpus->K),
                   .examples = corpus->count,
                   .temperature = options->base ? options->base->temperature : 1};
+    if (only_try) t.o.min_precision = 0;
     vl_status status = train(&t, store, NULL, only_try);
     release(&t);
     return status;

@@ -3,7 +3,9 @@
 #define VL_CLASSIC_H
 
 #include "base/store.h"
+#include "engine/model_names.h"
 #include "train/corpus.h"
+#include "train/threshold.h"
 #include "train/vocabulary.h"
 #include "train/weighting.h"
 
@@ -14,6 +16,8 @@ typedef struct vl_classic_base {
     const float *weight; /* (slots,C) real units */
     const float *bias;   /* (K) */
     float temperature;
+    const vl_name *names; /* (name_count) of the table's n-grams, as far as they are known */
+    int64_t name_count;
 } vl_classic_base;
 
 typedef struct vl_classic_options {
@@ -29,6 +33,7 @@ typedef struct vl_classic_options {
     vl_dtype dtype;             /* of the stored weights: VL_I8, VL_F16, VL_F32 */
     int64_t holdout;            /* texts kept apart to calibrate on; -1: a tenth, at most 5000 */
     const vl_classic_base *base; /* logistic: the model to go on from, or NULL */
+    double min_precision;       /* abstain so that this share of answers is right; 0: never abstain */
     void (*progress)(void *user, const char *stage, double share); /* or NULL */
     void *user;
 } vl_classic_options;
@@ -40,6 +45,7 @@ typedef struct vl_classic_report {
     int64_t examples, features, held_out;
     double held_out_accuracy, held_out_macro_f1; /* of texts the calibrated model had not seen */
     double temperature;
+    vl_threshold threshold; /* chosen on the same texts, where min_precision asks for it */
     int iterations;
     bool converged;
     double count_seconds, fit_seconds;
@@ -51,7 +57,7 @@ vl_status vl_classic_train(vl_store *store, vl_classic_report *report, const vl_
                            const vl_corpus *dev, const vl_classic_options *options,
                            vl_workers *workers, valence_error *error);
 
-/* Only the held-out figures: trains without the held-out texts and scores them. */
+/* Only the held-out figures: trains without the held-out texts and scores them. No threshold. */
 vl_status vl_classic_try(vl_classic_report *report, const vl_corpus *corpus, const vl_corpus *dev,
                          const vl_classic_options *options, vl_workers *workers,
                          valence_error *error);

@@ -24,6 +24,8 @@ typedef struct continuing {
     int32_t *joined;       /* (old K) each old label among the joined ones */
     float *weight, *bias;  /* (slots,C), (K) */
     float *logit;          /* (K) what one n-gram adds to each logit */
+    vl_name *names;        /* (name_count) of the old model */
+    int64_t name_count;
     vl_corpus dev;         /* the caller's, with joined labels */
     vl_group *dev_groups;
     valence_error *error;
@@ -122,8 +124,10 @@ static vl_status continue_training(continuing *c, vl_store *store, vl_classic_re
     VL_TRY(join_labels(c, corpus));
     VL_TRY(join_dev(c, dev, corpus));
     VL_TRY(make_base(c));
+    VL_TRY(vl_model_names_read(&c->names, &c->name_count, c->model->store, c->slots, c->error));
     vl_classic_base base = {.table = c->model->features.table, .weight = c->weight, .bias = c->bias,
-                            .temperature = c->model->temperature};
+                            .temperature = c->model->temperature, .names = c->names,
+                            .name_count = c->name_count};
     vl_classic_options o = *options;
     o.logistic = true;
     o.pipeline = c->model->features;
@@ -144,6 +148,7 @@ vl_status vl_continue_train(vl_store *store, vl_classic_report *report, vl_corpu
     vl_free(c.bias);
     vl_free(c.logit);
     vl_free(c.dev_groups);
+    vl_free(c.names);
     valence_model_close(c.model);
     return status;
 }

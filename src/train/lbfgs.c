@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 
-enum { HISTORY = 8, PIECE = 16384, MAX_HALVINGS = 30 };
+enum { HISTORY = VL_LBFGS_HISTORY, PIECE = 16384, MAX_HALVINGS = 30 };
 
 typedef struct minimiser {
     int64_t n, pieces;
@@ -111,7 +111,7 @@ static void remember(minimiser *m, const float *x)
 static vl_status minimiser_init(minimiser *m, int64_t n, vl_workers *workers)
 {
     *m = (minimiser){.n = n, .pieces = (n + PIECE - 1) / PIECE, .workers = workers};
-    m->memory = vl_alloc_array(VL_MEM_TRAINING, (size_t)n * (4 + 2 * HISTORY), sizeof(float));
+    m->memory = vl_alloc_array(VL_MEM_TRAINING, (size_t)n * VL_LBFGS_VECTORS, sizeof(float));
     m->partial = vl_alloc_array(VL_MEM_TRAINING, (size_t)m->pieces, sizeof(double));
     if (!m->memory || !m->partial) return VALENCE_NO_MEMORY;
     float **vectors[4] = {&m->gradient, &m->direction, &m->next_x, &m->next_gradient};
@@ -177,7 +177,7 @@ vl_status vl_lbfgs_minimise(float *x, int64_t n, vl_objective_fn *objective,
     *result = (vl_lbfgs_result){0};
     vl_status status = minimiser_init(&m, n, workers);
     if (status == VALENCE_OK) status = iterate(&m, x, objective, told, user, options, result);
-    else vl_fail_memory(error, (size_t)n * (4 + 2 * HISTORY) * sizeof(float), "the solver");
+    else vl_fail_memory(error, (size_t)n * VL_LBFGS_VECTORS * sizeof(float), "the solver");
     minimiser_release(&m);
     return status;
 }

@@ -7,6 +7,9 @@
 
 #include "base/workers.h"
 
+/* How many vectors of length n it works with. */
+enum { VL_LBFGS_HISTORY = 8, VL_LBFGS_VECTORS = 4 + 2 * VL_LBFGS_HISTORY };
+
 /* Value and gradient (n) at x (n). */
 typedef double vl_objective_fn(void *user, const float *x, float *gradient);
 

@@ -6,8 +6,9 @@
 #include <assert.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { BLOCK_ROWS = 256, BLOCK_SLOTS = 2048 };
+enum { BLOCK_ROWS = 256, BLOCK_SLOTS = 2048, RESIDUALS_MAX = 1 << 29 };
 
 typedef struct fitting {
     const vl_logistic_problem *p;
@@ -179,15 +180,29 @@ static bool told(void *user, int iteration, double value, double gradient_norm)
 }
 
 /* |gradient| at w = 0 says how large gradients of this problem are, wherever the start is. */
-static double gradient_at_zero(fitting *f, int64_t n)
+static vl_status gradient_at_zero(double *out, fitting *f, int64_t n, valence_error *error)
 {
-    float *zero = vl_alloc_zero(VL_MEM_TRAINING, (size_t)n * 2 * sizeof(float));
-    if (!zero) return 0;
+    size_t bytes = (size_t)n * 2 * sizeof(float);
+    float *zero = vl_alloc_zero(VL_MEM_TRAINING, bytes);
+    if (!zero) return vl_fail_memory(error, bytes, "logistic regression");
     objective(f, zero, zero + n);
     double sum = 0;
     for (int64_t i = 0; i < n; i++) sum += (double)zero[n + i] * zero[n + i];
     vl_free(zero);
-    return sqrt(sum);
+    *out = sqrt(sum);
+    return VALENCE_OK;
+}
+
+/* Memory and time grow with texts times classes. What would swap or take days is refused now. */
+static vl_status check_size(const fitting *f, valence_error *error)
+{
+    double residuals = (double)f->p->rows->n * f->C, weights = (double)f->slots * f->C;
+    double bytes = 4 * (residuals + weights * (VL_LBFGS_VECTORS + 4));
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (residuals <= RESIDUALS_MAX && bytes <= memory) return VALENCE_OK;
+    return vl_fail(error, VALENCE_LIMIT, "logistic regression of %lld texts in %d classes is too much "
+                   "(%.1f GiB of memory, and hours): train naive-bayes, or join labels (FILE@MAP)",
+                   (long long)f->p->rows->n, f->p->K, bytes / (1 << 30));
 }
 
 vl_status vl_logistic_fit(float *w, const vl_logistic_problem *p, vl_workers *workers,
@@ -199,6 +214,7 @@ vl_status vl_logistic_fit(float *w, const vl_logistic_problem *p, vl_workers *wo
                  .slots = p->rows->slots, .progress = progress, .user = user};
     f.row_blocks = (p->rows->n + BLOCK_ROWS - 1) / BLOCK_ROWS;
     f.slot_blocks = (f.slots + BLOCK_SLOTS - 1) / BLOCK_SLOTS;
+    VL_TRY(check_size(&f, error));
     size_t C = (size_t)f.C;
     f.folded = vl_alloc_array(VL_MEM_TRAINING, (size_t)f.slots * C, sizeof *f.folded);
     f.residual = vl_alloc_array(VL_MEM_TRAINING, (size_t)p->rows->n * C, sizeof *f.residual);
@@ -209,9 +225,10 @@ vl_status vl_logistic_fit(float *w, const vl_logistic_problem *p, vl_workers *wo
     vl_status status = VALENCE_NO_MEMORY;
     if (f.folded && f.residual && f.row_sum && f.slot_sum && f.scratch) {
         int64_t n = f.slots * f.C + f.C;
-        vl_lbfgs_options o = {.max_iterations = p->max_iterations, .tolerance = p->tolerance,
-                              .reference = gradient_at_zero(&f, n)};
-        status = vl_lbfgs_minimise(w, n, objective, told, &f, &o, workers, result, error);
+        vl_lbfgs_options o = {.max_iterations = p->max_iterations, .tolerance = p->tolerance};
+        status = gradient_at_zero(&o.reference, &f, n, error);
+        if (status == VALENCE_OK)
+            status = vl_lbfgs_minimise(w, n, objective, told, &f, &o, workers, result, error);
     } else {
         vl_fail_memory(error, (size_t)f.slots * C * sizeof(float), "logistic regression");
     }

@@ -1,5 +1,5 @@
 /* fuzz_csv.c: asserts that a CSV or TSV file read in small chunks gives the records it gives in one
- * piece, on every instruction set, that rows are numbered without gaps, and that values are valid
+ * piece, on any instruction set (by the input's size), that rows are numbered without gaps, and that values are valid
  * UTF-8 and lie in readable memory. The first byte chooses format, chunk size and options. */
 #include "fuzz_source.h"
 

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "data/source.h"
+#include "data/stream.h"
 
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
@@ -95,23 +96,29 @@ static reading read_all(const char *path, const vl_source_options *o)
     return r;
 }
 
+/* The bytes as a file without a name; one file for all inputs. */
+static const char *file_of(const uint8_t *data, size_t size)
+{
+    static char path[64];
+    static int fd = -1;
+    if (fd < 0) fd = memfd_create("fuzz", 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    REQUIRE(fd >= 0 && ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
+    return path;
+}
+
+/* What looks compressed is fuzz_stream.c's: whether it is damaged shows only while it is read. */
 static inline void check_chunked(const uint8_t *data, size_t size, vl_source_options o,
                                  size_t small)
 {
-    char path[64];
-    int fd = memfd_create("fuzz", 0);
-    REQUIRE(fd >= 0 && write(fd, data, size) == (ssize_t)size);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (vl_bytes_compressed((vl_span){(const char *)data, size})) return;
+    const char *path = file_of(data, size);
     vl_isa_limit(VL_ISA_SCALAR);
     reading whole = read_all(path, &o);
     o.chunk_bytes = small;
-    for (vl_isa isa = VL_ISA_SCALAR; isa < VL_ISA_COUNT; isa++) {
-        vl_isa_limit(isa);
-        reading parts = read_all(path, &o);
-        REQUIRE(parts.opened == whole.opened && parts.rows == whole.rows &&
-                parts.hash == whole.hash);
-    }
-    close(fd);
+    vl_isa_limit((vl_isa)(size % VL_ISA_COUNT));
+    reading parts = read_all(path, &o);
+    REQUIRE(parts.opened == whole.opened && parts.rows == whole.rows && parts.hash == whole.hash);
 }
 
 #endif

@@ -19,6 +19,8 @@ enum { MOST = 600, SIZES = 5, TIMED_BUCKETS = 31250, TIMED = 1 << 18 };
 
 static vl_ngram_lookup_fn *const lookup_of[VL_ISA_COUNT] = {
     vl_ngram_lookup_scalar, vl_ngram_lookup_avx2, vl_ngram_lookup_avx512};
+static vl_ngram_locate_fn *const locate_of[VL_ISA_COUNT] = {
+    vl_ngram_locate_scalar, vl_ngram_locate_avx2, vl_ngram_locate_avx512};
 
 static const uint32_t sizes[SIZES] = {1, 2, 7, 1000, 4096};
 
@@ -32,25 +34,38 @@ static void ask(uint64_t *ngrams, int count, uint64_t known, uint64_t seed)
     }
 }
 
-static bool agrees(vl_ngram_lookup_fn *lookup, const vl_ngram_table *t, int count, uint64_t seed)
+static bool untouched_behind(const int32_t *got, int count)
+{
+    bool good = true;
+    for (int i = count + 16; i < MOST + 64; i++) good = good && got[i] == 0x5A5A5A5A;
+    return good;
+}
+
+static bool agrees(vl_isa isa, const vl_ngram_table *t, int count, uint64_t seed)
 {
     static uint64_t ngrams[MOST + 1];
-    static int32_t expected[MOST], got[MOST + 64];
+    static int32_t expected[MOST], places[MOST], got[MOST + 64], where[MOST + 64];
     uint64_t *start = ngrams + seed % 2; /* aligned to 8 bytes only */
     int n = 0;
     ask(start, count, (uint64_t)t->buckets * 6, seed);
     for (int i = 0; i < count; i++) {
         int32_t slot = vl_ngram_find(t, start[i]);
-        if (slot >= 0) expected[n++] = slot;
+        if (slot < 0) continue;
+        places[n] = i;
+        expected[n++] = slot;
     }
+    size_t bytes = (size_t)n * sizeof *got;
     memset(got, 0x5A, sizeof got);
-    bool good =
-        lookup(got, t, start, count) == n && memcmp(got, expected, (size_t)n * sizeof *got) == 0;
-    for (int i = count + 16; i < MOST + 64; i++) good = good && got[i] == 0x5A5A5A5A;
-    return good;
+    bool good = lookup_of[isa](got, t, start, count) == n && memcmp(got, expected, bytes) == 0;
+    good = good && untouched_behind(got, count);
+    memset(got, 0x5A, sizeof got);
+    memset(where, 0x5A, sizeof where);
+    good = good && locate_of[isa](got, where, t, start, count) == n;
+    good = good && memcmp(got, expected, bytes) == 0 && memcmp(where, places, bytes) == 0;
+    return good && untouched_behind(got, count) && untouched_behind(where, count);
 }
 
-static bool check(vl_ngram_lookup_fn *lookup)
+static bool check(vl_isa isa)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), room = 20 * page;
     char *memory =
@@ -65,7 +80,7 @@ static bool check(vl_ngram_lookup_fn *lookup)
             vl_ngram_insert(f, sizes[z], vl_random_at(0, i));
         vl_ngram_table t = {f, sizes[z]};
         for (int count = 0; good && count <= MOST; count += count < 70 ? 1 : 53) {
-            good = agrees(lookup, &t, count, (uint64_t)(count + 1000 * z));
+            good = agrees(isa, &t, count, (uint64_t)(count + 1000 * z));
             if (!good) printf("# differs for %d n-grams in %d buckets\n", count, (int)sizes[z]);
         }
     }
@@ -99,7 +114,7 @@ int check_ngram_lookup(void)
 {
     int failed = 0;
     for (vl_isa isa = VL_ISA_SCALAR; isa <= vl_isa_detected(); isa++) {
-        bool good = check(lookup_of[isa]);
+        bool good = check(isa);
         printf("%s %d - ngram lookup %s\n", good ? "ok" : "not ok", (int)isa + 1, vl_isa_name(isa));
         if (good)
             printf("# ngram lookup %s: %.0f million n-grams/s\n", vl_isa_name(isa),

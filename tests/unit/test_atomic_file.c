@@ -100,6 +100,34 @@ static void test_two_writers(void **state)
     test_path_done(path);
 }
 
+static void test_continue(void **state)
+{
+    (void)state;
+    char *path = test_path("m"), part[600];
+    uint64_t size;
+    vl_atomic_file f;
+    snprintf(part, sizeof part, "%s.part", path);
+    test_write(part, "one two thr", 11);
+    assert_int_equal(vl_atomic_file_continue(&f, path, &size, NULL), VALENCE_OK);
+    assert_int_equal(size, 11);
+    assert_int_equal(vl_atomic_file_write(path, vl_span_of("2"), NULL), VALENCE_IO);
+    f.keep = true;
+    vl_atomic_file_abandon(&f);
+    assert_true(holds(part, "one two thr"));
+    assert_int_equal(vl_atomic_file_continue(&f, path, &size, NULL), VALENCE_OK);
+    assert_int_equal(vl_atomic_file_cut(&f, 8, NULL), VALENCE_OK);
+    assert_int_equal(vl_atomic_file_append(&f, "2", 1, NULL), VALENCE_OK);
+    assert_int_equal(vl_atomic_file_sync(&f, NULL), VALENCE_OK);
+    assert_int_equal(vl_atomic_file_commit(&f, NULL), VALENCE_OK);
+    assert_true(holds(path, "one two 2"));
+    assert_false(part_exists(path));
+    assert_int_equal(vl_atomic_file_continue(&f, path, &size, NULL), VALENCE_OK);
+    assert_int_equal(size, 0);
+    vl_atomic_file_abandon(&f);
+    assert_false(part_exists(path));
+    test_path_done(path);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -199,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_pieces_and_abandon),
         cmocka_unit_test(test_leftover_is_replaced),
         cmocka_unit_test(test_two_writers),
+        cmocka_unit_test(test_continue),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_no_permission),

@@ -52,7 +52,8 @@ static void test_card(void **state)
                            .features = 77,
                            .held_out = 60,
                            .held_out_accuracy = 0.91666,
-                           .held_out_macro_f1 = 0.5};
+                           .held_out_macro_f1 = 0.5,
+                           .threshold = {0.95, 0.8125f, 0.96251, 0.75}};
     static const char *const sources[] = {"a \"quoted\" file.csv@0=x:weight=2", "b.csv"};
     vl_store *s = open_store();
     vl_json card, v;
@@ -70,6 +71,9 @@ static void test_card(void **state)
     assert_true(vl_json_get(card, "held_out", &v));
     assert_int_equal(integer(v, "examples"), 60);
     assert_true(number(v, "accuracy") == 0.9167 && number(v, "macro_f1") == 0.5);
+    assert_true(vl_json_get(card, "decision", &v));
+    assert_true(number(v, "min_precision") == 0.95 && number(v, "min_confidence") == 0.8125);
+    assert_true(number(v, "held_out_precision") == 0.9625 && number(v, "held_out_coverage") == 0.75);
     assert_true(vl_json_get(card, "examples_by_label", &v));
     assert_int_equal(vl_json_count(v), 2);
     assert_int_equal(integer(v, "c00") + integer(v, "c01"), 100);
@@ -97,7 +101,7 @@ static void test_left_out(void **state)
     vl_json_parser *parser = vl_json_parser_open(1 << 20);
     assert_int_equal(vl_json_parse_copy(parser, vl_span_of(vl_store_get(s, "card")), &card, NULL),
                      VALENCE_OK);
-    static const char *const absent[] = {"held_out", "data", "command"};
+    static const char *const absent[] = {"held_out", "decision", "data", "command"};
     for (size_t i = 0; i < LENGTH(absent); i++) assert_false(vl_json_get(card, absent[i], &v));
     assert_true(vl_json_get(card, "date", &v) && vl_json_string(v, &(vl_span){0}));
     vl_json_parser_close(parser);

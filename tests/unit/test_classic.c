@@ -197,6 +197,63 @@ static void test_dev_and_try(void **state)
     made_release(&dev);
 }
 
+/* Labels that the texts know nothing of: who has not seen the held-out texts guesses. */
+static void test_held_out_is_unseen(void **state)
+{
+    (void)state;
+    static const int classes[] = {3, 40}; /* 40: counts per class are taken from the texts again */
+    for (size_t k = 0; k < LENGTH(classes); k++)
+        for (int logistic = 0; logistic < 2; logistic++) {
+            int K = classes[k];
+            made_corpus m = made_corpus_of(3000, K, 1, 12);
+            for (int64_t i = 0; i < m.c.count; i++)
+                m.c.examples[i].group = (int32_t)(vl_random_at(13, (uint64_t)i) % (uint64_t)K);
+            vl_classic_options o = options_of(logistic);
+            vl_classic_report r;
+            assert_int_equal(vl_classic_try(&r, &m.c, NULL, &o, NULL, NULL), VALENCE_OK);
+            assert_true(r.held_out >= 200);
+            if (r.held_out_accuracy > 1.0 / K + 0.1)
+                fail_msg("K %d logistic %d: %g", K, logistic, r.held_out_accuracy);
+            made_release(&m);
+        }
+}
+
+static void test_min_precision(void **state)
+{
+    (void)state;
+    made_corpus m = made_corpus_of(4000, 3, 1, 14);
+    for (int logistic = 0; logistic < 2; logistic++) {
+        vl_classic_options o = options_of(logistic);
+        trained t = train(&m.c, NULL, &o, 1);
+        assert_true(t.report.threshold.asked == 0);
+        assert_null(vl_store_get(t.store, "decision.min_confidence"));
+        double plain = t.report.held_out_accuracy;
+        vl_store_close(t.store);
+        o.min_precision = plain - 0.002; /* not certain without leaving a few out */
+        t = train(&m.c, NULL, &o, 1);
+        if (t.status != VALENCE_OK) fail_msg("%s", t.error.message);
+        vl_threshold *h = &t.report.threshold;
+        assert_true(h->asked == o.min_precision && h->precision > h->asked);
+        assert_true(h->confidence > 0 && h->coverage < 1 && h->coverage > 0.1);
+        const char *text = vl_store_get(t.store, "decision.min_confidence");
+        assert_non_null(text);
+        assert_true(strtof(text, NULL) == h->confidence);
+        vl_store_close(t.store);
+        o.min_precision = 1; /* cannot be */
+        t = train(&m.c, NULL, &o, 1);
+        assert_int_equal(t.status, VALENCE_NOT_FOUND);
+        vl_store_close(t.store);
+        vl_classic_report r;
+        assert_int_equal(vl_classic_try(&r, &m.c, NULL, &o, NULL, NULL), VALENCE_OK);
+        o.holdout = 0;
+        t = train(&m.c, NULL, &o, 1);
+        assert_int_equal(t.status, VALENCE_ARGUMENT);
+        assert_non_null(strstr(t.error.message, "held out"));
+        vl_store_close(t.store);
+    }
+    made_release(&m);
+}
+
 /* More texts held out than there are must not fail, nor leave nothing to learn from. */
 static void test_holdout_too_large(void **state)
 {
@@ -336,6 +393,8 @@ int main(void)
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_dev_and_try),
+        cmocka_unit_test(test_held_out_is_unseen),
+        cmocka_unit_test(test_min_precision),
         cmocka_unit_test(test_holdout_too_large),
         cmocka_unit_test(test_too_small),
         cmocka_unit_test(test_progress),

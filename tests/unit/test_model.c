@@ -81,7 +81,7 @@ static vl_status encoder_describe(const vl_model *m, vl_graph *g, valence_error 
 static vl_status encoder_build(vl_model **out, const vl_store *store, valence_error *error);
 
 static const vl_model_class encoder_class = {"tiny-encoder",  encoder_build,    encoder_scratch,
-                                             encoder_forward, encoder_describe, encoder_close};
+                                             encoder_forward, NULL, encoder_describe, encoder_close};
 
 static vl_status encoder_build(vl_model **out, const vl_store *store, valence_error *error)
 {

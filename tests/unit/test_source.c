@@ -61,26 +61,46 @@ static text make_file(const char *header, const char *format, int rows)
     return t;
 }
 
-/* Each record, with the same number and place, in exactly one shard: the parts put behind each
- * other are the whole. */
+/* "3@7:90|label|id|rest" of a whole file as its shard says it: "1@0:90|label|2/5:1|rest". */
+static void add_as_in_shard(text *t, const char *line, uint64_t row, const vl_source_options *o)
+{
+    const char *end = strchr(line, '\n'), *byte = strchr(line, ':'), *label = strchr(line, '|');
+    const char *id = strchr(label + 1, '|'), *rest = strchr(id + 1, '|');
+    char head[96];
+    add(t, head, (size_t)snprintf(head, sizeof head, "%d@0%.*s", (int)row, (int)(id + 1 - byte), byte));
+    if (id[1] == '-')
+        add(t, head, (size_t)snprintf(head, sizeof head, "%d/%d:%d", (int)o->shard + 1, (int)o->shards,
+                                      (int)row));
+    else add(t, id + 1, (size_t)(rest - id) - 1);
+    add(t, rest, (size_t)(end - rest) + 1);
+}
+
+/* Each record, with the same place and values, in exactly one shard: the parts put behind each other
+ * are the whole; rows count within the shard. */
 static void check_shards(const char *name, const text *bytes, size_t chunk_bytes)
 {
     const char *path = write_bytes(name, bytes->data, bytes->len);
     text whole = read_path(path, NULL);
     for (uint64_t shards = 1; shards < 40; shards += 19) {
-        text parts = {0};
-        add(&parts, "", 0);
+        const char *line = whole.data;
         for (uint64_t i = 0; i < shards; i++) {
             vl_source_options o = vl_source_options_defaults();
             o.chunk_bytes = chunk_bytes;
             o.shard = i;
             o.shards = shards;
-            text t = read_path(path, &o);
-            add(&parts, t.data, t.len);
-            free(t.data);
+            text got = read_path(path, &o), expected = {0};
+            uint64_t row = 1;
+            add(&expected, "", 0);
+            for (size_t n = 0; n < got.len; n++)
+                if (got.data[n] == '\n' && *line) {
+                    add_as_in_shard(&expected, line, row++, &o);
+                    line = strchr(line, '\n') + 1;
+                }
+            assert_string_equal(got.data, expected.data);
+            free(got.data);
+            free(expected.data);
         }
-        assert_string_equal(parts.data, whole.data);
-        free(parts.data);
+        assert_int_equal(*line, '\0');
     }
     free(whole.data);
 }
@@ -100,6 +120,199 @@ static void test_shards(void **state)
     free(csv.data);
     free(tsv.data);
     free(lines.data);
+}
+
+/* A malformed row of a shard has a byte, but no line. */
+static void test_bad_row_in_shard(void **state)
+{
+    (void)state;
+    vl_source_options o = vl_source_options_defaults();
+    o.shards = 2;
+    o.shard = 1;
+    expect_read(write_text("bad.csv", "text\nfirst row\n\"b\"ad\nlast\n"), o,
+                "bad@0:16\n2@0:22|-|2/2:2|last\n");
+}
+
+/* ---- Going on -------------------------------------------------------------------------------- */
+
+/* Reads n chunks, then goes on in a new source from there: together the whole, with all counts. */
+static bool check_seek(const char *path, const vl_source_options *o, int n, const text *whole)
+{
+    valence_error e = {0};
+    vl_source *s;
+    vl_cursor *c;
+    vl_chunk chunk = {0};
+    vl_record r;
+    bool more = true, any = true;
+    text t = {0};
+    add(&t, "", 0);
+    vl_source_counts counts = {0};
+    assert_int_equal(vl_source_open(&s, path, o, &e), VALENCE_OK);
+    vl_source_position at = vl_source_tell(s);
+    assert_int_equal(vl_cursor_open(&c, s, &e), VALENCE_OK);
+    for (int i = 0; i < n && any; i++) {
+        assert_int_equal(vl_source_next(s, &chunk, &any, &e), VALENCE_OK);
+        if (!any) break;
+        vl_cursor_start(c, &chunk);
+        for (more = true;;) {
+            vl_status status = vl_cursor_next(c, &r, &more, &e);
+            if (status == VALENCE_OK && !more) break;
+            add_record(&t, status, &r, &e);
+        }
+        at = chunk.next;
+        counts.rows += vl_cursor_counted(c).rows;
+        counts.bad_rows += vl_cursor_counted(c).bad_rows;
+        counts.repaired += vl_cursor_counted(c).repaired;
+        vl_source_return(s, &chunk);
+    }
+    vl_cursor_close(c);
+    vl_chunk_release(&chunk);
+    assert_int_equal(vl_source_counted(s).rows, counts.rows);
+    assert_int_equal(vl_source_counted(s).bad_rows, counts.bad_rows);
+    vl_source_close(s);
+    assert_int_equal(vl_source_open(&s, path, o, &e), VALENCE_OK);
+    if (vl_source_seek(s, &at, &counts, &e) != VALENCE_OK) fail_msg("%s", e.message);
+    text rest = read_source(s);
+    add(&t, rest.data, rest.len);
+    assert_string_equal(t.data, whole->data);
+    counts = vl_source_counted(s);
+    uint64_t rows = 0, bad = 0;
+    for (const char *p = whole->data; *p; p = strchr(p, '\n') + 1, rows++) bad += *p == 'b';
+    assert_int_equal(counts.rows, rows);
+    assert_int_equal(counts.bad_rows, bad);
+    vl_source_close(s);
+    free(rest.data);
+    free(t.data);
+    return any;
+}
+
+static void check_seeks(const char *path, size_t chunk_bytes, uint64_t shards)
+{
+    vl_source_options o = vl_source_options_defaults();
+    o.chunk_bytes = chunk_bytes;
+    o.shards = shards;
+    o.shard = shards ? shards - 1 : 0;
+    text whole = read_path(path, &o);
+    assert_true(whole.len > 200);
+    int n = 0;
+    while (check_seek(path, &o, n, &whole)) n++;
+    assert_true(n > 3);
+    free(whole.data);
+}
+
+static void test_seek(void **state)
+{
+    (void)state;
+    /* large enough for chunks behind what is read of a stream to tell its format */
+    text csv = make_file("text,label\n", "\"%d \n\"\",\xFF\",%d\n%*s,1\n\"b\"ad\n", 3000);
+    const char *path = write_bytes("seek.csv", csv.data, csv.len);
+    check_seeks(path, 20000, 0);
+    check_seeks(path, 5000, 3);
+    char command[256];
+    snprintf(command, sizeof command, "gzip -kf %s && zstd -qf %s", path, path);
+    if (system(command) == 0) {
+        check_seeks(path_of("seek.csv.gz"), 20000, 0);
+        check_seeks(path_of("seek.csv.zst"), 20000, 3);
+    }
+    free(csv.data);
+    mkdir(path_of("seek"), 0777);
+    for (int i = 0; i < 40; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "seek/%d.txt", i);
+        write_text(name, "a document\xFF");
+    }
+    check_seeks(path_of("seek"), 200, 0);
+    check_seeks(path_of("seek"), 200, 2);
+}
+
+static void expect_no_place(const char *path, vl_source_position at)
+{
+    valence_error e = {0};
+    vl_source *s;
+    const vl_source_counts none = {0};
+    assert_int_equal(vl_source_open(&s, path, NULL, &e), VALENCE_OK);
+    assert_int_equal(vl_source_seek(s, &at, &none, &e), VALENCE_ARGUMENT);
+    assert_non_null(strstr(e.message, "no record begins there"));
+    vl_source_close(s);
+}
+
+/* A place from elsewhere is refused, not believed. */
+static void test_seek_nowhere(void **state)
+{
+    (void)state;
+    const char *path = write_text("short.csv", "text\na\nb\n");
+    expect_no_place(path, (vl_source_position){1, 10, 3, 4});
+    expect_no_place(path, (vl_source_position){1, 4, 2, 2}); /* in the header */
+    expect_no_place(path, (vl_source_position){1, UINT64_MAX, 3, 4});
+    char command[256];
+    snprintf(command, sizeof command, "gzip -kf %s", path);
+    if (system(command) == 0) {
+        expect_no_place(path_of("short.csv.gz"), (vl_source_position){1, 8, 3, 4});
+        expect_no_place(path_of("short.csv.gz"), (vl_source_position){9, 9, 3, 4});
+    }
+}
+
+static vl_source_identity identity_of(const char *path)
+{
+    valence_error e = {0};
+    vl_source *s;
+    vl_source_identity identity;
+    assert_int_equal(vl_source_open(&s, path, NULL, &e), VALENCE_OK);
+    if (vl_source_identify(s, &identity, &e) != VALENCE_OK) fail_msg("%s", e.message);
+    vl_source_close(s);
+    return identity;
+}
+
+static void test_identity(void **state)
+{
+    (void)state;
+    text lines = make_file("", "%d %d %*s\n", 30000);
+    vl_source_identity a = identity_of(write_bytes("id.txt", lines.data, lines.len));
+    assert_int_equal(a.size, lines.len);
+    vl_source_identity copy = identity_of(write_bytes("id2.txt", lines.data, lines.len));
+    assert_true(copy.size == a.size && copy.contents == a.contents);
+    lines.data[lines.len - 60000]++;
+    vl_source_identity b = identity_of(write_bytes("id.txt", lines.data, lines.len));
+    assert_true(b.size == a.size && b.contents != a.contents && b.mtime != a.mtime);
+    mkdir(path_of("names"), 0777);
+    write_text("names/a.txt", "x");
+    a = identity_of(path_of("names"));
+    write_text("names/a.txt", "y");
+    vl_source_identity same = identity_of(path_of("names"));
+    assert_memory_equal(&a, &same, sizeof a);
+    assert_int_equal(a.size, 1);
+    rename(path_of("names/a.txt"), path_of("names/b.txt"));
+    assert_true(identity_of(path_of("names")).contents != a.contents);
+    free(lines.data);
+}
+
+/* A pipe that gives nothing, and a request to stop. */
+static void *stop_soon(void *argument)
+{
+    usleep(30000);
+    atomic_store((atomic_int *)argument, 1);
+    return NULL;
+}
+
+static void test_stop(void **state)
+{
+    (void)state;
+    valence_error e = {0};
+    vl_source *s;
+    atomic_int stop = 0;
+    int ends[2];
+    char path[64];
+    pthread_t thread;
+    vl_source_options o = vl_source_options_defaults();
+    o.stop = &stop;
+    assert_int_equal(pipe(ends), 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stop), 0);
+    assert_int_equal(vl_source_open(&s, path, &o, &e), VALENCE_CANCELLED);
+    assert_non_null(strstr(e.message, "was stopped"));
+    pthread_join(thread, NULL);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 /* ---- Threads --------------------------------------------------------------------------------- */
@@ -386,6 +599,11 @@ int main(void)
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_bad_row_in_shard),
+        cmocka_unit_test(test_seek),
+        cmocka_unit_test(test_seek_nowhere),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_stop),
         cmocka_unit_test(test_threads_equal_serial),
         cmocka_unit_test(test_truncated_while_read),
         cmocka_unit_test(test_truncated_while_parsed),

@@ -89,7 +89,6 @@ static void check_order(const char *name, int window)
     const char *path = path_of(name);
     valence_error e;
     job j = {.next = 0};
-    uint64_t sequence, bytes;
     unlink(path);
     assert_int_equal(vl_writer_open(&j.writer, path, window, &e), VALENCE_OK);
     assert_true(part_exists(path));
@@ -97,9 +96,8 @@ static void check_order(const char *name, int window)
     assert_int_equal(j.failures, 0);
     assert_int_not_equal(access(path, F_OK), 0);
     text expected = expected_bytes();
-    vl_writer_progress(j.writer, &sequence, &bytes);
-    assert_int_equal(sequence, RESULTS);
-    assert_int_equal(bytes, expected.len);
+    assert_int_equal(vl_writer_end(j.writer, &e), VALENCE_OK);
+    assert_int_equal(vl_writer_marked(j.writer).sequence, RESULTS);
     assert_int_equal(vl_writer_finish(j.writer, &e), VALENCE_OK);
     vl_writer_close(j.writer);
     text got = file_bytes(path);
@@ -163,6 +161,151 @@ static void test_wrong_sequences(void **state)
     vl_writer_close(w);
     assert_false(part_exists(path));
     assert_int_not_equal(access(path, F_OK), 0);
+}
+
+/* ---- Going on -------------------------------------------------------------------------------- */
+
+enum { PIECE = 5000, PIECES = 200 }; /* a member of a compressed file holds several */
+
+static vl_span piece_of(uint64_t i)
+{
+    static char bytes[PIECE];
+    for (size_t k = 0; k < PIECE; k++) bytes[k] = (char)('a' + vl_random_at(i, k) % 8);
+    return (vl_span){bytes, i % 7 == 3 ? 0 : PIECE - i % 100};
+}
+
+static void submit_piece(vl_writer *w, uint64_t i)
+{
+    valence_error e;
+    const vl_progress one = {.at = {i, 10 * i, i + 1, i + 1}, .rows = 2, .bad_rows = i % 2, .repaired = 1};
+    if (vl_writer_submit_rows(w, i, piece_of(i), &one, &e) != VALENCE_OK) fail_msg("%s", e.message);
+}
+
+/* As it is on disk. */
+static text raw_bytes(const char *path)
+{
+    text t = {0};
+    char bytes[4096];
+    add(&t, "", 0);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, f)) > 0;) add(&t, bytes, n);
+    fclose(f);
+    return t;
+}
+
+/* Stops after `last` results as a kill would, and goes on from the mark. */
+static vl_writer *stop_and_go_on(vl_writer *w, const char *path, uint64_t last, uint64_t *next)
+{
+    valence_error e;
+    uint64_t size;
+    for (; *next < last; ++*next) submit_piece(w, *next);
+    vl_writer_mark mark = vl_writer_marked(w);
+    assert_true(mark.sequence <= last);
+    if (mark.sequence) {
+        assert_int_equal(mark.progress.at.byte, 10 * (mark.sequence - 1));
+        assert_int_equal(mark.progress.rows, 2 * mark.sequence);
+        assert_int_equal(mark.progress.bad_rows, mark.sequence / 2);
+        assert_int_equal(mark.progress.repaired, mark.sequence);
+    }
+    assert_int_equal(vl_writer_sync(w, &e), VALENCE_OK);
+    vl_writer_keep(w);
+    vl_writer_close(w);
+    assert_true(part_exists(path));
+    assert_int_equal(vl_writer_open_part(&w, path, 4, &size, &e), VALENCE_OK);
+    assert_true(size >= mark.bytes);
+    vl_writer_close(w); /* looked at and left: nothing has changed */
+    assert_int_equal(vl_writer_open_part(&w, path, 4, &size, &e), VALENCE_OK);
+    assert_int_equal(vl_writer_continue(w, &mark, &e), VALENCE_OK);
+    *next = mark.sequence;
+    return w;
+}
+
+/* Bit for bit what one run writes, however often it was stopped. */
+static void check_going_on(const char *name)
+{
+    valence_error e;
+    char whole_name[64];
+    snprintf(whole_name, sizeof whole_name, "whole_%s", name);
+    const char *path = path_of(name);
+    vl_writer *w = open_writer(path_of(whole_name));
+    for (uint64_t i = 0; i < PIECES; i++) submit_piece(w, i);
+    assert_int_equal(vl_writer_finish(w, &e), VALENCE_OK);
+    vl_writer_close(w);
+    uint64_t next = 0;
+    w = open_writer(path);
+    for (uint64_t last = 0; last < PIECES; last += 1 + vl_random_at(5, last) % 40)
+        w = stop_and_go_on(w, path, last, &next);
+    for (; next < PIECES; next++) submit_piece(w, next);
+    assert_int_equal(vl_writer_end(w, &e), VALENCE_OK);
+    vl_writer_mark mark = vl_writer_marked(w);
+    vl_writer_keep(w);
+    vl_writer_close(w); /* complete, but without its name */
+    uint64_t size;
+    assert_int_equal(vl_writer_open_part(&w, path, 4, &size, &e), VALENCE_OK);
+    assert_int_equal(size, mark.bytes);
+    assert_int_equal(vl_writer_continue(w, &mark, &e), VALENCE_OK);
+    assert_int_equal(vl_writer_finish(w, &e), VALENCE_OK);
+    vl_writer_close(w);
+    text got = raw_bytes(path), expected = raw_bytes(path_of(whole_name));
+    assert_int_equal(got.len, expected.len);
+    assert_int_equal(got.len, mark.bytes);
+    assert_memory_equal(got.data, expected.data, got.len);
+    text plain = file_bytes(path);
+    for (uint64_t i = 0, at = 0; i < PIECES; i++) {
+        vl_span piece = piece_of(i);
+        assert_memory_equal(plain.data + at, piece.ptr, piece.len);
+        at += piece.len;
+        if (i == PIECES - 1) assert_int_equal(at, plain.len);
+    }
+    free(got.data);
+    free(expected.data);
+    free(plain.data);
+}
+
+static void test_going_on(void **state)
+{
+    (void)state;
+    check_going_on("going.csv");
+    check_going_on("going.csv.gz");
+    check_going_on("going.csv.zst");
+}
+
+static void test_empty_compressed_file(void **state)
+{
+    (void)state;
+    valence_error e;
+    for (int k = 0; k < 2; k++) {
+        const char *path = path_of(k ? "empty.gz" : "empty.zst");
+        vl_writer *w = open_writer(path);
+        assert_int_equal(vl_writer_finish(w, &e), VALENCE_OK);
+        vl_writer_close(w);
+        text t = file_bytes(path), raw = raw_bytes(path);
+        assert_int_equal(t.len, 0);
+        assert_true(raw.len > 0);
+        free(t.data);
+        free(raw.data);
+    }
+}
+
+/* Two at a time: the second may not even look. */
+static void test_part_is_locked(void **state)
+{
+    (void)state;
+    valence_error e;
+    uint64_t size;
+    const char *path = path_of("locked.txt");
+    vl_writer *w = open_writer(path), *other;
+    assert_int_equal(vl_writer_open_part(&other, path, 4, &size, &e), VALENCE_IO);
+    assert_non_null(strstr(e.message, "another process is writing it"));
+    assert_null(other);
+    vl_writer_close(w);
+    assert_int_equal(vl_writer_open_part(&other, "-", 4, &size, &e), VALENCE_UNSUPPORTED);
+    assert_int_equal(vl_writer_open_part(&other, "/dev/null", 4, &size, &e), VALENCE_UNSUPPORTED);
+    assert_int_equal(vl_writer_open_part(&other, path, 4, &size, &e), VALENCE_OK);
+    assert_int_equal(size, 0);
+    vl_writer_close(other);
+    assert_false(part_exists(path));
 }
 
 static void test_full_disk(void **state)
@@ -288,6 +431,9 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_empty_results_and_old_file),
         cmocka_unit_test(test_wrong_sequences),
+        cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_empty_compressed_file),
+        cmocka_unit_test(test_part_is_locked),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_closed_pipe),
         cmocka_unit_test(test_abort_wakes_all),

@@ -1,0 +1,40 @@
+/* context.h: what valence_context is inside: one thread's working memory. predict.c, explain.c and
+ * sentences.c fill it; each part is made when it is first needed. */
+#ifndef VL_CONTEXT_H
+#define VL_CONTEXT_H
+
+#include "engine/engine_model.h"
+#include "text/feature_places.h"
+
+/* What sentences.c keeps: the sentences of the last text, and sums over them. */
+typedef struct vl_sentence_scratch {
+    valence_sentence *list; /* (capacity) */
+    float *probabilities;   /* (capacity,K) */
+    double *sums;           /* (2,K), see sentences.c; NULL: not made yet */
+    size_t count, capacity, max;
+} vl_sentence_scratch;
+
+struct valence_context {
+    const valence_model *model;
+    vl_feature_scratch *scratch;
+    float *logits, *probabilities; /* (K) each, one block */
+    vl_feature_places places;      /* of explain.c */
+    vl_buffer weights;             /* likewise: (ids) floats */
+    vl_sentence_scratch sentences;
+};
+
+/* From features to answer: logits, probabilities, label. words: how many the text has. */
+vl_status vl_context_score(valence_context *c, const vl_batch *batch, uint64_t words,
+                           valence_prediction *prediction);
+
+/* valence_context_predict, telling how many words the text has. */
+vl_status vl_context_predict(valence_context *c, vl_span text, valence_prediction *prediction,
+                             uint64_t *words, valence_error *error);
+
+/* Label, class and score that probabilities (K) give by the model's rules; the rest stays. */
+void vl_context_decide(const valence_context *c, const float *probabilities,
+                       valence_prediction *prediction);
+
+void vl_sentence_scratch_release(vl_sentence_scratch *s);
+
+#endif
