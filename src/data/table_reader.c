@@ -91,17 +91,30 @@ static vl_status take_all(vl_cursor *c, const row *r, vl_record *record, bool *c
     return VALENCE_OK;
 }
 
+/* Label or id. Each column is taken once: room for the values is made for one copy of the record, and
+ * a second one would move them away from under the first. */
+static vl_status take_other(vl_cursor *c, int column, const row *r, vl_span *value,
+                            const vl_record *record, valence_error *error)
+{
+    bool other = false;
+    const vl_layout *l = c->layout;
+    if (column == l->text_column) *value = record->text;
+    else if (column == l->label_column && value == &record->id) *value = record->label;
+    else return take_column(c, column, r, value, record->raw.len, &other, error);
+    return VALENCE_OK;
+}
+
 static vl_status take_values(vl_cursor *c, const row *r, vl_record *record, valence_error *error)
 {
     const vl_layout *l = c->layout;
     size_t len = record->raw.len;
-    bool changed = false, other = false;
+    bool changed = false;
     if (l->keep) {
         VL_TRY(take_all(c, r, record, &changed, error));
     } else {
         VL_TRY(take_column(c, l->text_column, r, &record->text, len, &changed, error));
-        VL_TRY(take_column(c, l->label_column, r, &record->label, len, &other, error));
-        VL_TRY(take_column(c, l->id_column, r, &record->id, len, &other, error));
+        VL_TRY(take_other(c, l->label_column, r, &record->label, record, error));
+        VL_TRY(take_other(c, l->id_column, r, &record->id, record, error));
     }
     if (changed) vl_cursor_count_repaired(c);
     return VALENCE_OK;

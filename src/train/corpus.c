@@ -328,12 +328,13 @@ vl_status vl_corpus_add_labels(vl_corpus *c, const char *const *names, int32_t c
     return status;
 }
 
-static vl_status check_size(const vl_corpus *c, const vl_corpus_options *options, int sets,
-                            valence_error *error)
+static vl_status check_size(const vl_corpus *c, const vl_corpus_options *options,
+                            const vl_dataset_spec *specs, int sets, valence_error *error)
 {
     if (c->count == 0)
-        return vl_fail(error, VALENCE_ARGUMENT, "the data holds no labelled text (%llu rows have an "
-                       "empty label)", (unsigned long long)c->skipped_empty);
+        return vl_fail(error, VALENCE_ARGUMENT, "'%.200s'%s: no labelled text (%llu rows have an empty "
+                       "label)", specs->path, sets > 1 ? " and the others" : "",
+                       (unsigned long long)c->skipped_empty);
     if (!options->labels && !options->one_label && c->K < 2)
         return vl_fail(error, VALENCE_ARGUMENT, "the data has one label only ('%.60s'): a model needs "
                        "two", c->labels[0]);
@@ -362,7 +363,7 @@ static vl_status read_all(vl_corpus *c, const vl_dataset_spec *specs, int sets, 
     int64_t examples = 0;
     for (int64_t p = 0; p < m->piece_count; p++) examples += m->pieces[p].count;
     c->count = examples;
-    if (status == VALENCE_OK) status = check_size(c, options, sets, error);
+    if (status == VALENCE_OK) status = check_size(c, options, specs, sets, error);
     c->count = 0;
     if (status == VALENCE_OK) status = join_pieces(c, m, set_end, sets, moved, error);
     if (status == VALENCE_OK) weigh_groups(c, specs, sets, options);

@@ -187,11 +187,17 @@ static vl_status list_candidates(name_search *s)
 
 /* ---- Looking through texts ------------------------------------------------------------------- */
 
+/* False: no candidate has that number. */
+static inline bool may_be_wanted(const uint64_t *filter, uint64_t ngram)
+{
+    uint64_t bit = filter_bit(ngram);
+    return filter[bit / 64] >> bit % 64 & 1;
+}
+
 /* The candidate with that number, or NULL. The number says the bucket it is in. */
 static const candidate *wanted_ngram(const name_search *s, uint64_t ngram)
 {
-    uint64_t bit = filter_bit(ngram), number = ngram & VL_NGRAM_MASK;
-    if (!(s->filter[bit / 64] >> bit % 64 & 1)) return NULL;
+    uint64_t number = ngram & VL_NGRAM_MASK;
     int64_t slot = (int64_t)vl_ngram_bucket(ngram, s->n->f->table.buckets) * VL_BUCKET;
     const candidate *end = s->candidates + s->count;
     for (const candidate *c = candidate_from(s, slot); c < end && c->slot < slot + VL_BUCKET; c++)
@@ -244,14 +250,16 @@ static void keep_last_words(finder *f, const vl_word_block *b)
 static vl_status look_through_block(void *user, const vl_ngram_block *b)
 {
     finder *f = user;
-    const uint64_t *ngrams = b->ngrams;
+    const uint64_t *ngrams = b->ngrams, *filter = f->search->filter;
     for (int n = 1; n <= f->search->n->f->max_n; n++) {
-        int first = b->words->count - b->count_of[n - 1]; /* the word in which the first one ends */
-        for (int j = 0; j < b->count_of[n - 1]; j++) {
+        int count = b->count_of[n - 1];
+        int first = b->words->count - count; /* the word in which the first one ends */
+        for (int j = 0; j < count; j++) {
+            if (!may_be_wanted(filter, ngrams[j])) continue;
             const candidate *c = wanted_ngram(f->search, ngrams[j]);
             if (c) VL_TRY(note(f, c, b->words, first + j, n));
         }
-        ngrams += b->count_of[n - 1];
+        ngrams += count;
     }
     keep_last_words(f, b->words);
     return VALENCE_OK;

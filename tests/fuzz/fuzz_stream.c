@@ -13,7 +13,7 @@
 #include "data/packer.h"
 #include "data/stream.h"
 
-enum { OUTPUT_MAX = 1 << 20 }; /* a few bytes may stand for gigabytes */
+enum { OUTPUT_MAX = 1 << 16 }; /* a few bytes may stand for gigabytes */
 
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
@@ -70,7 +70,7 @@ static void check_round_trip(const uint8_t *data, size_t size, const char *name)
     REQUIRE(vl_packer_add(p, (vl_span){(const char *)data + size / 2, size - size / 2}, NULL) == VALENCE_OK);
     REQUIRE(vl_packer_end(p, NULL) == VALENCE_OK);
     vl_packer_close(p);
-    REQUIRE(read_in(file_of(packed.data, packed.len), 1 << 16, output[0], &len) == VALENCE_OK);
+    REQUIRE(read_in(file_of(packed.data, packed.len), OUTPUT_MAX, output[0], &len) == VALENCE_OK);
     REQUIRE(len == size && memcmp(output[0], data, size) == 0);
     vl_buffer_release(&packed);
 }
