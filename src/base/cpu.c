@@ -22,7 +22,7 @@ static int has_lzcnt(void)
 }
 #endif
 
-vl_isa vl_isa_detected(void)
+static vl_isa detect(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -38,6 +38,16 @@ vl_isa vl_isa_detected(void)
 #else
     return VL_ISA_SCALAR;
 #endif
+}
+
+/* Asked once: in a virtual machine CPUID leaves it for the hypervisor, tens of microseconds. */
+vl_isa vl_isa_detected(void)
+{
+    static _Atomic int known = -1;
+    int isa = atomic_load_explicit(&known, memory_order_relaxed);
+    if (isa < 0) isa = (int)detect();
+    atomic_store_explicit(&known, isa, memory_order_relaxed);
+    return (vl_isa)isa;
 }
 
 static vl_isa isa_from_environment(void)

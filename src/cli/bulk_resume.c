@@ -42,6 +42,12 @@ static vl_status add_text(cli_resume *r, const char *name, const char *value, va
     return cli_resume_fact(r, name, value ? value : "", error);
 }
 
+static const char *name_of(cli_format format)
+{
+    static const char *const names[] = {"auto", "pretty", "json", "jsonl", "csv", "tsv", "html"};
+    return names[format];
+}
+
 static vl_status add_options(cli_resume *r, const cli_bulk_options *o, cli_format format,
                              valence_error *error)
 {
@@ -49,7 +55,7 @@ static vl_status add_options(cli_resume *r, const cli_bulk_options *o, cli_forma
     snprintf(shard, sizeof shard, "%llu/%llu", (unsigned long long)o->source.shard,
              (unsigned long long)o->source.shards);
     VL_TRY(add_text(r, "--shard", o->source.shards ? shard : "", error));
-    VL_TRY(add_integer(r, "--format", (uint64_t)format, error));
+    VL_TRY(add_text(r, "--format", name_of(format), error));
     VL_TRY(add_integer(r, "the format of the input", (uint64_t)o->source.format, error));
     VL_TRY(add_text(r, "--text", o->source.text, error));
     VL_TRY(add_text(r, "the label column", o->source.label, error));

@@ -1,14 +1,14 @@
 /* io_faults.c: a library for LD_PRELOAD under which one system call of a program fails. Not part of
  * valence: tests/e2e/test_hardening.py compiles and uses it.
  *
- *     VALENCE_FAULT=CALL:N:WHAT    the N-th call (from 1); N is * for each, N+ for the N-th and later
- *     VALENCE_FAULT_MARK=FILE      is made when a call has failed
+ *     VALENCE_FAULT=CALL:N:WHAT    the N-th call (from 1); N is * for each, N+ for the N-th and
+ * later VALENCE_FAULT_MARK=FILE      is made when a call has failed
  *
  * CALL: read write open opendir readdir fstat mmap flock ftruncate fsync
  * fdatasync rename pthread_create.
- * WHAT: the name of an error (EIO); `short` (read and write move one byte only); `lost` (of a mapped
- * file only the first page can be read, though its size stays: a disk that fails under a mapping).
- * With EINTR or EAGAIN and * every second call fails, so that things go on. */
+ * WHAT: the name of an error (EIO); `short` (read and write move one byte only); `lost` (of a
+ * mapped file only the first page can be read, though its size stays: a disk that fails under a
+ * mapping). With EINTR or EAGAIN and * every second call fails, so that things go on. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -35,9 +35,9 @@ static _Atomic long calls;
 static const struct {
     const char *name;
     int number;
-} errors[] = {{"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EINTR", EINTR}, {"EAGAIN", EAGAIN},
+} errors[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EINTR", EINTR},   {"EAGAIN", EAGAIN},
               {"EACCES", EACCES}, {"EMFILE", EMFILE}, {"ENOMEM", ENOMEM}, {"EDQUOT", EDQUOT},
-              {"ENOLCK", ENOLCK}, {"EXDEV", EXDEV}, {"short", SHORT}, {"lost", LOST}};
+              {"ENOLCK", ENOLCK}, {"EXDEV", EXDEV},   {"short", SHORT},   {"lost", LOST}};
 
 __attribute__((constructor)) static void read_environment(void)
 {
@@ -149,7 +149,8 @@ struct dirent *readdir(DIR *dir)
     return REAL(readdir)(dir);
 }
 
-int pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*start)(void *), void *argument)
+int pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*start)(void *),
+                   void *argument)
 {
     long f = fate("pthread_create");
     return f > 0 ? (int)f : REAL(pthread_create)(thread, how, start, argument);

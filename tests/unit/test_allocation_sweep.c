@@ -1,9 +1,9 @@
-/* test_allocation_sweep.c: every command, in this process, with its n-th allocation failing, for n = 1,
- * 2, .. until it never gets there: once with all later ones failing as well, and once with that one
- * alone, which must not be taken for an answer. Each time: exit code 1, one line on stderr that says
- * memory, and the output as it was; or the right output, where the memory was only a convenience.
- * Always: all memory given back. What the parts of the
- * library do is in their own tests. */
+/* test_allocation_sweep.c: every command, in this process, with its n-th allocation failing, for n
+ * = 1, 2, .. until it never gets there: once with all later ones failing as well, and once with
+ * that one alone, which must not be taken for an answer. Each time: exit code 1, one line on stderr
+ * that says memory, and the output as it was; or the right output, where the memory was only a
+ * convenience. Always: all memory given back. What the parts of the library do is in their own
+ * tests. */
 #include "made_model.h"
 
 #include <fcntl.h>
@@ -56,8 +56,8 @@ static void make_rows(const char *name, const char *header, const char *format, 
 
 static void make_documents(void)
 {
-    static const char *const names[] = {"docs", "docs/bad", "docs/good", "docs/bad/1.txt",
-                                        "docs/bad/2.txt", "docs/good/1.txt"};
+    static const char *const names[] = {"docs",           "docs/bad",       "docs/good",
+                                        "docs/bad/1.txt", "docs/bad/2.txt", "docs/good/1.txt"};
     for (int i = 0; i < 3; i++) assert_int_equal(mkdir(in(names[i]), 0777), 0);
     for (int i = 3; i < 6; i++) test_write(in(names[i]), "k0w1 k1w2 some words\n", 21);
 }
@@ -70,14 +70,19 @@ static int make_all(void **state)
     if (!mkdtemp(folder)) return -1;
     static const char csv[] = "label,text\n", tsv[] = "label\ttext\n";
     static const char *const packed[] = {"a.csv", "a.csv.gz", "a.csv.zst"};
-    for (int i = 0; i < 3; i++) make_rows(packed[i], csv, "%s,\"%s \"\"quoted\"\" <b>&amp;</b>\"\n", 0, 40);
+    for (int i = 0; i < 3; i++)
+        make_rows(packed[i], csv, "%s,\"%s \"\"quoted\"\" <b>&amp;</b>\"\n", 0, 40);
     make_rows("a.tsv", tsv, "%s\t%s \xff not UTF-8\n", 0, 40);
-    make_rows("a.jsonl", "", "{\"label\":\"%s\",\"text\":\"%s\",\"more\":[1,{\"x\":null}]}\n", 0, 40);
+    make_rows("a.jsonl", "", "{\"label\":\"%s\",\"text\":\"%s\",\"more\":[1,{\"x\":null}]}\n", 0,
+              40);
     make_rows("train.tsv", tsv, "%s\t%s\n", 0, 200);
     make_rows("more.tsv", tsv, "%s\t%s\n", 1000, 120);
     make_documents();
-    vl_buffer model = made_model_bytes((made_model){
-        .K = 3, .dtype = VL_F16, .counts = true, .capacity = 200, .passes = (1u << VL_CLEAN_PASSES) - 1});
+    vl_buffer model = made_model_bytes((made_model){.K = 3,
+                                                    .dtype = VL_F16,
+                                                    .counts = true,
+                                                    .capacity = 200,
+                                                    .passes = (1u << VL_CLEAN_PASSES) - 1});
     test_write(in("passes.safetensors"), model.data, model.len);
     vl_buffer_release(&model);
     out_fd = open(in("stdout"), O_RDWR | O_CREAT | O_TRUNC, 0666);
@@ -149,7 +154,8 @@ static char *bytes_of(const char *path, size_t *len)
     return bytes;
 }
 
-static void expect_contents(const char *path, const char *expected, size_t len, const char *what, int64_t n)
+static void expect_contents(const char *path, const char *expected, size_t len, const char *what,
+                            int64_t n)
 {
     size_t have_len;
     char *have = bytes_of(path, &have_len), part[200];
@@ -157,7 +163,8 @@ static void expect_contents(const char *path, const char *expected, size_t len, 
         fail_msg("%s, allocation %lld: '%s' is not what it should be", what, (long long)n, path);
     free(have);
     snprintf(part, sizeof part, "%s.part", path);
-    if (access(part, F_OK) == 0) fail_msg("%s, allocation %lld: '%s' was left", what, (long long)n, part);
+    if (access(part, F_OK) == 0)
+        fail_msg("%s, allocation %lld: '%s' was left", what, (long long)n, part);
 }
 
 static void expect_refusal(const outcome *o, const char *line, int64_t n, bool only)
@@ -212,7 +219,8 @@ static int sweep_one(command_fn *command, const char *line, const char *output, 
 
 static void sweep(command_fn *command, const char *line, const char *output)
 {
-    int all = sweep_one(command, line, output, false), alone = sweep_one(command, line, output, true);
+    int all = sweep_one(command, line, output, false),
+        alone = sweep_one(command, line, output, true);
     print_message("# %s: %d and %d allocations made to fail\n", line, all, alone);
     assert_true(all > 3 && alone > 3);
 }
@@ -223,7 +231,8 @@ static void test_predict(void **state)
 {
     (void)state;
     sweep(cmd_predict, "predict good k0w1", NULL);
-    sweep(cmd_predict, "predict -m /passes.safetensors GOOD <b>:-)</b> not-k0w1 http://a.b sooooo", NULL);
+    sweep(cmd_predict, "predict -m /passes.safetensors GOOD <b>:-)</b> not-k0w1 http://a.b sooooo",
+          NULL);
     sweep(cmd_predict, "predict --format json --top 2 -m /passes.safetensors a b", NULL);
 }
 
@@ -232,23 +241,29 @@ static void test_predict_files(void **state)
     (void)state;
     sweep(cmd_predict, "predict -t 1 -i /a.csv -o /out.csv", "out.csv");
     sweep(cmd_predict, "predict -t 1 -i /a.csv --keep all -o /out.json", "out.json");
-    sweep(cmd_predict, "predict -t 1 -m /passes.safetensors -i /a.tsv --keep label -o /out.tsv.gz", "out.tsv.gz");
+    sweep(cmd_predict, "predict -t 1 -m /passes.safetensors -i /a.tsv --keep label -o /out.tsv.gz",
+          "out.tsv.gz");
     sweep(cmd_predict, "predict -t 1 -i /a.jsonl --keep all -o /out.jsonl.zst", "out.jsonl.zst");
     sweep(cmd_predict, "predict -t 1 -i /a.csv.gz --keep all -o /out.jsonl", "out.jsonl");
     sweep(cmd_predict, "predict -t 1 -i /a.csv.zst -o /out.csv", "out.csv");
     sweep(cmd_predict, "predict -t 1 -i /docs -o /out.jsonl", "out.jsonl");
     sweep(cmd_predict, "predict -t 3 -i /a.csv -o /out.csv", "out.csv");
+    sweep(cmd_predict, "predict -t 1 -m /passes.safetensors -i /a.csv --explain -o /out.jsonl",
+          "out.jsonl");
+    sweep(cmd_predict, "predict -t 1 -i /a.csv --sentences -o /out.jsonl", "out.jsonl");
 }
 
 static void test_eval_and_others(void **state)
 {
     (void)state;
     sweep(cmd_eval, "eval -t 1 /a.csv@good=positive,bad=negative", NULL);
-    sweep(cmd_eval, "eval -t 2 --json /a.jsonl@good=positive,bad=negative /docs@good=positive,bad=", NULL);
+    sweep(cmd_eval,
+          "eval -t 2 --json /a.jsonl@good=positive,bad=negative /docs@good=positive,bad=", NULL);
     sweep(cmd_clean, "clean -t 1 -i /a.csv -o /out.txt", "out.txt");
     sweep(cmd_clean, "clean one two", NULL);
     sweep(cmd_tokenize, "tokenize -t 1 -i /a.csv -o /out.txt", "out.txt");
-    sweep(cmd_tokenize, "tokenize -t 1 --json -m /passes.safetensors -i /a.csv -o /out.jsonl", "out.jsonl");
+    sweep(cmd_tokenize, "tokenize -t 1 --json -m /passes.safetensors -i /a.csv -o /out.jsonl",
+          "out.jsonl");
     sweep(cmd_tokenize, "tokenize --json one two", NULL);
     sweep(cmd_info, "info -m /passes.safetensors --json", NULL);
     sweep(cmd_info, "info --json", NULL);
@@ -258,26 +273,35 @@ static void test_train(void **state)
 {
     (void)state;
     sweep(cmd_train, "train naive-bayes -t 1 --data /train.tsv -o /nb", "nb");
-    sweep(cmd_train, "train naive-bayes -t 2 --data /a.csv.gz --data /docs --min-count 1 --clean lower -o /nb", "nb");
+    sweep(cmd_train,
+          "train naive-bayes -t 2 --data /a.csv.gz --data /docs --min-count 1 --clean lower -o /nb",
+          "nb");
     sweep(cmd_train, "train logistic -t 1 --iterations 3 --data /train.tsv -o /lr", "lr");
-    sweep(cmd_train, "train logistic -t 2 --iterations 3 --data /train.tsv --dev /more.tsv --norm l2 -o /l2", "l2");
+    sweep(cmd_train,
+          "train logistic -t 2 --iterations 3 --data /train.tsv --dev /more.tsv --norm l2 -o /l2",
+          "l2");
 }
 
 static void test_train_in_parts(void **state)
 {
     (void)state;
     sweep(cmd_train, "train naive-bayes -t 1 --partial --data /train.tsv -o /1.counts", "1.counts");
-    assert_int_equal(run(cmd_train, "train naive-bayes --partial --data /train.tsv -o /1.counts", 0, false).code, 0);
-    assert_int_equal(run(cmd_train, "train naive-bayes --partial --data /more.tsv -o /2.counts", 0, false).code, 0);
+    assert_int_equal(
+        run(cmd_train, "train naive-bayes --partial --data /train.tsv -o /1.counts", 0, false).code,
+        0);
+    assert_int_equal(
+        run(cmd_train, "train naive-bayes --partial --data /more.tsv -o /2.counts", 0, false).code,
+        0);
     sweep(cmd_merge, "merge -t 1 /1.counts /2.counts -o /merged", "merged");
     assert_int_equal(run(cmd_train, "train logistic --data /train.tsv -o /base", 0, false).code, 0);
-    sweep(cmd_train, "train logistic -t 1 --continue /base --iterations 3 --data /more.tsv -o /next", "next");
+    sweep(cmd_train,
+          "train logistic -t 1 --continue /base --iterations 3 --data /more.tsv -o /next", "next");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_predict), cmocka_unit_test(test_predict_files),
+        cmocka_unit_test(test_predict),         cmocka_unit_test(test_predict_files),
         cmocka_unit_test(test_eval_and_others), cmocka_unit_test(test_train),
         cmocka_unit_test(test_train_in_parts),
     };

@@ -95,6 +95,18 @@ static void test_fail_sweep(void **state)
     assert_int_equal(three_allocations(), 3);
 }
 
+static void test_one_failure(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= 4; n++) {
+        vl_mem_fail_only(n);
+        assert_int_equal(three_allocations(), n <= 3 ? 2 : 3);
+        assert_int_equal(vl_mem_has_failed(), n <= 3);
+    }
+    vl_mem_fail_from(0);
+    assert_false(vl_mem_has_failed());
+}
+
 static void test_failure_is_not_accounted(void **state)
 {
     (void)state;
@@ -144,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_impossible_sizes),
         cmocka_unit_test(test_copy_string),
         cmocka_unit_test(test_fail_sweep),
+        cmocka_unit_test(test_one_failure),
         cmocka_unit_test(test_failure_is_not_accounted),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_names),
