@@ -315,6 +315,17 @@ static void set_style(bulk *b)
     b->style.colour = !b->options->output && cli_colour(STDOUT_FILENO);
 }
 
+/* A chunk's rows are held until they are written; with thousands of classes each is thousands of
+ * numbers long. 0: the source's own choice. */
+static size_t chunk_bytes(const cli_bulk_options *o)
+{
+    enum { USUAL = 256 << 10, FEW = 64, LEAST = 2 << 10 };
+    int classes = o->style.top > 0 ? o->style.top : o->style.label_count;
+    if (classes <= FEW) return 0;
+    size_t bytes = (size_t)USUAL * FEW / (size_t)classes;
+    return bytes > LEAST ? bytes : LEAST;
+}
+
 vl_status cli_bulk_predict(const valence_model *model, const cli_bulk_options *options,
                            cli_bulk_result *result, valence_error *error)
 {
@@ -326,6 +337,7 @@ vl_status cli_bulk_predict(const valence_model *model, const cli_bulk_options *o
     vl_source_options source_options = options->source;
     source_options.keep_columns = options->keep != NULL;
     source_options.stop = cli_interrupt_flag();
+    source_options.chunk_bytes = chunk_bytes(options);
     vl_status status = vl_source_open(&b->source, options->input, &source_options, error);
     if (status == VALENCE_OK) {
         set_style(b);

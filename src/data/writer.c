@@ -21,6 +21,9 @@
  * more rows after a kill. */
 enum { WINDOW = 64, MAX_WINDOW = 1 << 20, MEMBER_BYTES = 128 << 10 };
 
+/* Of results that wait; a slot's buffer above SLOT_BYTES is not kept for the next. */
+enum { KEPT_MAX = 8 << 20, SLOT_BYTES = 1 << 20 };
+
 typedef struct slot {
     bool full;
     vl_buffer bytes;
@@ -45,6 +48,7 @@ struct vl_writer {
     bool writing, failed, ended;
     valence_error failure;
     uint64_t window;
+    uint64_t kept; /* bytes that wait in the ring */
     slot *ring; /* (window) result n waits in ring[n % window] */
 };
 
@@ -261,8 +265,11 @@ static vl_status write_waiting(vl_writer *w, valence_error *error)
         if (w->failed) return fail(w, &w->failure, error);
         if (!s->full || w->writing) return VALENCE_OK;
         s->full = false;
-        VL_TRY(write_next(w, vl_buffer_span(&s->bytes),
-                          s->has_progress ? &s->progress : NULL, error));
+        vl_status status = write_next(w, vl_buffer_span(&s->bytes),
+                                      s->has_progress ? &s->progress : NULL, error);
+        w->kept -= s->bytes.len;
+        if (s->bytes.capacity > SLOT_BYTES) vl_buffer_release(&s->bytes);
+        VL_TRY(status);
     }
 }
 
@@ -273,6 +280,7 @@ static vl_status keep(vl_writer *w, uint64_t sequence, vl_span bytes, const vl_p
     vl_buffer_reset(&s->bytes);
     if (vl_buffer_append(&s->bytes, bytes.ptr, bytes.len) == VALENCE_OK) {
         s->full = true;
+        w->kept += bytes.len;
         s->has_progress = progress != NULL;
         if (progress) s->progress = *progress;
         return VALENCE_OK;
@@ -289,10 +297,17 @@ static bool known(const vl_writer *w, uint64_t sequence)
            w->ring[sequence % w->window].full;
 }
 
+/* Too far ahead, or too large to wait beside those that do. Never the one whose turn it is. */
+static bool must_wait(const vl_writer *w, uint64_t sequence, size_t bytes)
+{
+    if (w->failed || sequence <= w->next) return false;
+    return sequence >= w->next + w->window || (w->kept && w->kept + bytes > KEPT_MAX);
+}
+
 static vl_status submit(vl_writer *w, uint64_t sequence, vl_span bytes, const vl_progress *progress,
                         valence_error *error)
 {
-    while (!w->failed && sequence >= w->next + w->window) pthread_cond_wait(&w->moved, &w->lock);
+    while (must_wait(w, sequence, bytes.len)) pthread_cond_wait(&w->moved, &w->lock);
     if (w->failed) return fail(w, &w->failure, error);
     if (known(w, sequence))
         return vl_fail(error, VALENCE_ARGUMENT, "result %llu was submitted twice",

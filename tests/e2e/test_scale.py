@@ -62,7 +62,6 @@ def test_a_million_words(tmp_path):
     assert r.seconds < 60, "fewer than 17,000 words a second"
 
 
-@pytest.mark.xfail(reason="the writer bounds results that wait by their number, not by their bytes", strict=False)
 def test_tiny_texts_and_a_slow_disk(tmp_path):
     """Each row of output is fifty times its text. A reader who is slow must not make the output wait in memory."""
     path = tmp_path / "a.txt"
