@@ -70,7 +70,14 @@ size_t vl_find_triple(vl_span text, size_t from)
 
 size_t vl_find_marked(vl_span text, size_t from, const bool marked[256])
 {
+    const unsigned char *p = (const unsigned char *)text.ptr;
     size_t i = from;
-    while (i < text.len && !marked[(unsigned char)text.ptr[i]]) i++;
+    for (; i < text.len && text.len - i >= 8; i += 8) { /* marks are rare: eight bytes, one branch */
+        const unsigned char *q = p + i;
+        if (marked[q[0]] | marked[q[1]] | marked[q[2]] | marked[q[3]] | marked[q[4]] |
+            marked[q[5]] | marked[q[6]] | marked[q[7]])
+            break;
+    }
+    while (i < text.len && !marked[p[i]]) i++;
     return i;
 }
