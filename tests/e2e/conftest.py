@@ -1,10 +1,15 @@
 """Fixtures that several files share."""
 import os
+import signal
 import subprocess
 
 import pytest
 
 from support import BUILD, ROOT
+
+# Started in the background by a shell, we would ignore SIGINT, and so would what we start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

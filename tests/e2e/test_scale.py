@@ -69,7 +69,7 @@ def test_tiny_texts_and_a_slow_disk(tmp_path):
     read, write = os.pipe()
     reader = subprocess.Popen(["sh", "-c", "sleep 3; cat > /dev/null"], stdin=read)
     os.close(read)
-    peak = peak_into(write, "predict", "-i", path, "--format", "jsonl", "-t", "4", "--memory")
+    peak = peak_into(write, "predict", "-i", path, "--format", "jsonl", "-t", "2", "--memory")
     assert reader.wait() == 0
     assert peak <= BOUND
 

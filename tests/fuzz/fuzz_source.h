@@ -2,26 +2,12 @@
 #ifndef FUZZ_SOURCE_H
 #define FUZZ_SOURCE_H
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "base/cpu.h"
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "data/source.h"
 #include "data/stream.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "fuzz_file.h"
 
 typedef struct reading {
     vl_status opened;
@@ -94,17 +80,6 @@ static reading read_all(const char *path, const vl_source_options *o)
     vl_chunk_release(&chunk);
     vl_source_close(s);
     return r;
-}
-
-/* The bytes as a file without a name; one file for all inputs. */
-static const char *file_of(const uint8_t *data, size_t size)
-{
-    static char path[64];
-    static int fd = -1;
-    if (fd < 0) fd = memfd_create("fuzz", 0);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    REQUIRE(fd >= 0 && ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
-    return path;
 }
 
 /* What looks compressed is fuzz_stream.c's: whether it is damaged shows only while it is read. */

@@ -1,39 +1,15 @@
 /* fuzz_stream.c: asserts that any bytes, read as a compressed (or plain) file in large and in small
  * pieces, give the same bytes and the same end, error or not; and that what packer.h makes of the
  * input, stream.h gives back. The first byte chooses the pieces' size. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "data/packer.h"
 #include "data/stream.h"
+#include "fuzz_file.h"
 
 enum { OUTPUT_MAX = 1 << 16 }; /* a few bytes may stand for gigabytes */
 
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
 static char output[2][OUTPUT_MAX];
-
-static const char *file_of(const void *data, size_t size)
-{
-    static char path[64];
-    static int fd = -1;
-    if (fd < 0) fd = memfd_create("fuzz", 0);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    REQUIRE(fd >= 0 && ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
-    return path;
-}
 
 /* Reads up to OUTPUT_MAX bytes; *len: how many came. */
 static vl_status read_in(const char *path, size_t piece, char *out, size_t *len)
