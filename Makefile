@@ -16,7 +16,7 @@ VERSION := $(shell sed -n 's/^.define VALENCE_VERSION "\(.*\)"/\1/p' include/val
 # Warnings stop our own builds (a git checkout), never a user's.
 WERROR   := $(if $(wildcard .git),-Werror)
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wundef $(WERROR)
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -isystem /usr/share/include/llhttp
 SANITIZE_asan  := -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZE_ubsan := -fsanitize=undefined -fno-sanitize-recover=all
 SANITIZE_tsan  := -fsanitize=thread
@@ -26,6 +26,7 @@ COMMON   := $(OPTIMISE) -g -fPIC -fvisibility=hidden -fno-omit-frame-pointer -pt
 CFLAGS   += -std=c17 -ffp-contract=off $(WARNINGS) $(COMMON)
 CXXFLAGS += -std=c++17 -fno-exceptions -fno-rtti -Wall -Wextra $(WERROR) $(COMMON)
 LDFLAGS  += -pthread $(SANITIZE)
+CLI_LIBS := -luv
 LDLIBS   := -lsimdjson -lstdc++ -lutf8proc -lxxhash -lzstd -lz -lm
 
 # The instruction set is chosen by the file's ending; everything else is baseline x86-64.
@@ -37,8 +38,9 @@ $(O)/%_avx512.o: CFLAGS += $(AVX512)
 LIB_DIRS := base text data kernels layers models formats engine train
 LIB_SRC  := $(sort $(foreach d,$(LIB_DIRS),$(wildcard src/$(d)/*.c src/$(d)/*.cpp)))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c) $(wildcard src/serve/*.c))
+LLHTTP_OBJ := $(patsubst %,$(O)/llhttp/%.o,api http llhttp) # Debian ships its C source
 LIB_OBJ  := $(patsubst src/%,$(O)/%.o,$(basename $(LIB_SRC)))
-CLI_OBJ  := $(patsubst src/%.c,$(O)/%.o,$(CLI_SRC))
+CLI_OBJ  := $(patsubst src/%.c,$(O)/%.o,$(CLI_SRC)) $(LLHTTP_OBJ)
 
 .PHONY: all demo check test bench fuzz models examples install clean layers format deps-build deps-test deps-bench
 .DEFAULT_GOAL := all
@@ -54,6 +56,10 @@ $(O)/%.o: src/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c $< -o $@
 
+$(O)/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	$(CC) -I/usr/share/include/llhttp -std=c17 -w $(COMMON) -c $< -o $@
+
 # The default model is part of the library.
 $(O)/engine/embedded_model.o: models/general.safetensors
 
@@ -68,7 +74,7 @@ $(O)/libvalence.so: $(LIB_OBJ) src/exports.map
 	    -o $@ $(LIB_OBJ) $(LDLIBS)
 
 $(O)/valence: $(CLI_OBJ) $(O)/libvalence.a
-	$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(O)/libvalence.a $(LDLIBS)
+	$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(O)/libvalence.a $(LDLIBS) $(CLI_LIBS)
 
 # What the command knows of itself, for the man page and the shells.
 $(O)/pages/%: $(O)/valence
@@ -94,7 +100,7 @@ $(O)/tests/commands.a: $(filter-out %/main.o,$(CLI_OBJ))
 
 $(O)/tests/test_%: tests/unit/test_%.c $(O)/tests/commands.a $(O)/libvalence.a
 	@mkdir -p $(@D)
-	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $< $(O)/tests/commands.a $(O)/libvalence.a -lcmocka $(LDLIBS)
+	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $< $(O)/tests/commands.a $(O)/libvalence.a -lcmocka $(LDLIBS) $(CLI_LIBS)
 
 $(O)/tests/kernels: $(wildcard tests/kernels/*.c) $(O)/libvalence.a
 	@mkdir -p $(@D)

@@ -16,6 +16,7 @@ static const cli_command commands[] = {
     {"info", cmd_info, "describe a model, or this machine as valence sees it"},
     {"models", cmd_models, "list the models: size, latency, memory, accuracy"},
     {"select", cmd_select, "name the most accurate model within limits"},
+    {"serve", cmd_serve, "answer over HTTP"},
     {"clean", cmd_clean, "lower-case texts and remove punctuation and extra white space"},
     {"tokenize", cmd_tokenize, "show the words a model sees in a text"},
     {"bench", cmd_bench, "time the parts of a prediction"},

@@ -1,0 +1,34 @@
+/* server.h: the web server: loops on threads, signals, the order of starting and stopping. */
+#ifndef VL_SERVER_H
+#define VL_SERVER_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "serve/limits.h"
+
+typedef struct vl_server vl_server;
+
+typedef struct vl_server_options {
+    const char *host;  /* "127.0.0.1" */
+    int port;          /* 8080; 0: any free one */
+    const char *local; /* path of a Unix socket besides, or NULL */
+    int threads;       /* loops; 0: one per processor */
+    vl_limits limits;
+    double grace_seconds;            /* after SIGTERM: ready says no, all else goes on */
+    double drain_seconds;            /* then: answers still owed are waited for */
+    const char *const *models;       /* (model_count) files or names of shipped models */
+    int model_count;
+    void (*listening)(void *user, const char *where); /* told once when clients may come; or NULL */
+    void *user;
+} vl_server_options;
+
+vl_server_options vl_server_defaults(void);
+
+/* Serves until SIGTERM or SIGINT. Errors before the first request only: a model, an address. */
+vl_status vl_server_run(const vl_server_options *options, valence_error *error);
+
+/* For routes: false while starting, draining, stopping. Any thread. */
+bool vl_server_ready(const vl_server *s);
+
+#endif
