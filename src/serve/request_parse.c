@@ -103,7 +103,8 @@ static bool take_path(vl_connection *c, vl_request *r)
     for (; p < end; p++) {
         int high = *p == '%' && end - p >= 3 ? hex(p[1]) : -1, low = high >= 0 ? hex(p[2]) : -1;
         if (*p == '%' && low < 0) return false;
-        char byte = low >= 0 ? (char)(high << 4 | low) : *p;
+        char byte = *p;
+        if (low >= 0) byte = (char)(high << 4 | low);
         if (low >= 0) p += 2;
         if ((unsigned char)byte < ' ' || byte == 127) return false;
         *to++ = byte;

@@ -1,6 +1,7 @@
 /* fuzz_stream.c: asserts that any bytes, read as a compressed (or plain) file in large and in small
  * pieces, give the same bytes and the same end, error or not; and that what packer.h makes of the
- * input, stream.h gives back. The first byte chooses the pieces' size. */
+ * input, stream.h gives back. The first byte chooses the pieces' size. Damaged Zstandard frames are
+ * let off the first: libzstd sees some damage only when it may decode a frame in one go. */
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "data/packer.h"
@@ -58,9 +59,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = file_of(data + 1, size - 1);
     vl_status large = read_in(path, OUTPUT_MAX, output[0], &len[0]);
     vl_status small = read_in(path, piece, output[1], &len[1]);
+    bool zstd = size > 4 && memcmp(data + 1, "\x28\xB5\x2F\xFD", 4) == 0;
     size_t both = len[0] < len[1] ? len[0] : len[1];
-    REQUIRE(large == small && memcmp(output[0], output[1], both) == 0);
-    REQUIRE(large != VALENCE_OK || len[0] == len[1]);
+    bool sound = large == VALENCE_OK && small == VALENCE_OK;
+    REQUIRE(large == small || zstd);
+    REQUIRE((!sound && zstd) || memcmp(output[0], output[1], both) == 0);
+    REQUIRE(!sound || len[0] == len[1]);
     if (data[0] % 16 == 1) check_round_trip(data + 1, size - 1, data[0] & 16 ? "x.gz" : "x.zst");
     return 0;
 }
