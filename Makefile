@@ -63,8 +63,12 @@ $(O)/llhttp/%.o: /usr/share/llhttp/%.c
 # The default model is part of the library.
 $(O)/engine/embedded_model.o: models/general.safetensors
 
+$(O)/serve/route_page.o: src/serve/page.html
+
 # Frames of the man page and the completion scripts are part of the command.
 $(O)/cli/pages.o: src/cli/manual.roff src/cli/completion.bash src/cli/completion.zsh
+
+$(O)/serve/route_openapi.o: src/serve/openapi.json
 
 $(O)/libvalence.a: $(LIB_OBJ)
 	rm -f $@ && ar rcs $@ $^
@@ -106,9 +110,9 @@ $(O)/tests/kernels: $(wildcard tests/kernels/*.c) $(O)/libvalence.a
 	@mkdir -p $(@D)
 	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $(wildcard tests/kernels/*.c) $(O)/libvalence.a $(LDLIBS)
 
-$(O)/fuzz/replay_%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/libvalence.a
+$(O)/fuzz/replay_%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/tests/commands.a $(O)/libvalence.a
 	@mkdir -p $(@D)
-	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(O)/libvalence.a $(LDLIBS)
+	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(O)/tests/commands.a $(O)/libvalence.a $(LDLIBS) $(CLI_LIBS)
 
 layers:
 	python3 tools/check_layers.py src src/layers.txt
@@ -140,6 +144,12 @@ build/fuzz/%.o: src/%.c
 build/fuzz/%.o: src/%.cpp
 	@mkdir -p $(@D)
 	clang++ $(CPPFLAGS) -std=c++17 -fno-exceptions -fno-rtti $(FUZZFLAGS) -c $< -o $@
+build/fuzz/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	clang -I/usr/share/include/llhttp -std=c17 -w $(FUZZFLAGS) -c $< -o $@
+build/fuzz/fuzz_http: $(patsubst %,build/fuzz/serve/%.o,request_parse exchange head_guard limits) \
+    $(patsubst %,build/fuzz/llhttp/%.o,api http llhttp)
+build/fuzz/fuzz_http: LDLIBS += $(CLI_LIBS)
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(patsubst src/%,build/fuzz/%.o,$(basename $(LIB_SRC)))
 	clang $(CPPFLAGS) -Itests -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined \
 	    -fsanitize-link-c++-runtime -o $@ $^ $(LDLIBS)

@@ -100,6 +100,7 @@ typedef struct valence_model_info {
     double min_confidence; /* in force: of the options, else of the file; 0: never abstains */
     const char *card; /* JSON: data, accuracy, command, date; "{}" if it has none */
     double load_seconds;
+    const char *checksum; /* 16 hexadecimal digits that the file states of itself */
 } valence_model_info;
 
 /* Fills info; its strings belong to the model. */
@@ -148,9 +149,9 @@ typedef struct valence_place {
     uint32_t reason; /* index into reasons */
 } valence_place;
 
-/* logit = bias + the sum of all weights (up to float rounding), before temperature. Reasons stand in
- * the order of their first places; places are those of all reasons, in the order of the text, but no
- * more than the first million. */
+/* logit = bias + the sum of all weights (up to float rounding), before temperature. Reasons and places
+ * come as the text is read, in blocks of a few thousand bytes: of each its words, then its pairs of
+ * words, then its triples, each in the order of the text. Of very many places the first million. */
 typedef struct valence_explanation {
     int label_index; /* the class explained */
     double bias, logit;

@@ -3,7 +3,7 @@
 # Nothing missing: says and does nothing. Without apt it prints the list and stops.
 set -eu
 build="gcc g++ make libuv1-dev node-llhttp libcurl4-openssl-dev libsimdjson-dev libutf8proc-dev libxxhash-dev libzstd-dev zlib1g-dev"
-test="nginx-light wrk prometheus libcmocka-dev python3 python3-venv zstd binutils qemu-user pkg-config groff-base zsh"
+test="curl openssl nginx-light wrk prometheus libcmocka-dev python3 python3-venv zstd binutils qemu-user pkg-config groff-base zsh"
 bench="liblinear-tools"
 case "${1:-build}" in
 build) want="$build" ;;
@@ -34,10 +34,12 @@ if [ -n "$missing" ]; then
 fi
 
 # Tests compare with Python packages in an environment of their own.
-if [ "${1:-build}" != build ] && [ ! -f build/venv/.complete ]; then
+packages="pytest numpy safetensors openapi-spec-validator"
+if [ "${1:-build}" != build ] && [ "$(cat build/venv/.complete 2>/dev/null)" != "$packages" ]; then
     echo "Setting up build/venv for the tests" >&2
     mkdir -p build
     python3 -m venv build/venv
-    build/venv/bin/pip install -q --disable-pip-version-check pytest numpy safetensors >&2
-    touch build/venv/.complete
+    # shellcheck disable=SC2086
+    build/venv/bin/pip install -q --disable-pip-version-check $packages >&2
+    echo "$packages" >build/venv/.complete
 fi

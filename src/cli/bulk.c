@@ -65,6 +65,19 @@ static vl_status answer_record(void *user, void *state, const vl_record *record,
 
 /* ---- Columns to keep ------------------------------------------------------------------------- */
 
+/* label_2, score_2, .. of a table with --top. */
+static bool is_rank_column(const bulk *b, vl_span name)
+{
+    char own[32];
+    int shown = b->style.top < b->style.label_count ? b->style.top : 0;
+    for (int r = 2; r <= shown; r++)
+        for (int score = 0; score < 2; score++) {
+            int len = snprintf(own, sizeof own, "%s_%d", score ? "score" : "label", r);
+            if (vl_span_equal(name, (vl_span){own, (size_t)len})) return true;
+        }
+    return false;
+}
+
 static bool is_own_column(const bulk *b, vl_span name)
 {
     static const char *const own[] = {"label", "score", "probabilities", "empty", "explained",
@@ -73,10 +86,29 @@ static bool is_own_column(const bulk *b, vl_span name)
         if (vl_span_is(name, own[i])) return true;
     for (int k = 0; k < b->style.label_count; k++)
         if (vl_span_is(name, b->style.labels[k])) return true;
-    return false;
+    return is_rank_column(b, name);
 }
 
 static const char prefix[] = "input_";
+
+static int column_of(const vl_span *columns, int count, vl_span name)
+{
+    for (int i = 0; i < count; i++)
+        if (vl_span_equal(columns[i], name)) return i;
+    return -1;
+}
+
+/* An own name, or input_NAME of an input whose NAME takes that place. */
+static bool must_rename(const bulk *b, const vl_span *columns, int count, vl_span name)
+{
+    const size_t n = sizeof prefix - 1;
+    while (!is_own_column(b, name)) {
+        if (name.len <= n || memcmp(name.ptr, prefix, n) != 0) return false;
+        name = (vl_span){name.ptr + n, name.len - n};
+        if (column_of(columns, count, name) < 0) return false;
+    }
+    return true;
+}
 
 /* So that the names do not move: each column is kept once at most. */
 static vl_status reserve_names(bulk *b, const vl_span *columns, int count, valence_error *error)
@@ -89,9 +121,10 @@ static vl_status reserve_names(bulk *b, const vl_span *columns, int count, valen
 }
 
 /* A kept `label` is called input_label: two columns of one name would hide each other. */
-static vl_status output_name(bulk *b, vl_span *name, valence_error *error)
+static vl_status output_name(bulk *b, const vl_span *columns, int count, vl_span *name,
+                             valence_error *error)
 {
-    if (!is_own_column(b, *name)) return VALENCE_OK;
+    if (!must_rename(b, columns, count, *name)) return VALENCE_OK;
     char *at = b->renamed.data + b->renamed.len;
     vl_status status = vl_buffer_append_text(&b->renamed, prefix);
     if (status == VALENCE_OK) status = vl_buffer_append(&b->renamed, name->ptr, name->len);
@@ -108,12 +141,14 @@ static bool is_kept(const bulk *b, int index)
 }
 
 /* The id is there anyway. */
-static vl_status keep_column(bulk *b, vl_span name, int index, valence_error *error)
+static vl_status keep_column(bulk *b, const vl_span *columns, int count, int index,
+                             valence_error *error)
 {
+    vl_span name = columns[index];
     if (vl_span_is(name, "id") || is_kept(b, index)) return VALENCE_OK;
     if (b->style.keep_count == KEEP_MAX)
         return vl_fail(error, VALENCE_LIMIT, "--keep takes at most %d columns", KEEP_MAX);
-    VL_TRY(output_name(b, &name, error));
+    VL_TRY(output_name(b, columns, count, &name, error));
     b->keep_names[b->style.keep_count] = name;
     b->keep_index[b->style.keep_count++] = index;
     return VALENCE_OK;
@@ -123,12 +158,11 @@ static vl_status keep_column(bulk *b, vl_span name, int index, valence_error *er
 static vl_status keep_one(bulk *b, const vl_span *columns, int count, vl_span name,
                           valence_error *error)
 {
-    int number = 0;
-    for (int i = 0; i < count; i++)
-        if (vl_span_equal(columns[i], name)) return keep_column(b, name, i, error);
+    int number = 0, named = column_of(columns, count, name);
+    if (named >= 0) return keep_column(b, columns, count, named, error);
     for (size_t i = 0; i < name.len && number <= count; i++)
         number = name.ptr[i] >= '0' && name.ptr[i] <= '9' ? 10 * number + name.ptr[i] - '0' : count + 1;
-    if (number >= 1 && number <= count) return keep_column(b, columns[number - 1], number - 1, error);
+    if (number >= 1 && number <= count) return keep_column(b, columns, count, number - 1, error);
     return vl_fail(error, VALENCE_NOT_FOUND, "--keep: '%.200s' has no column '%.*s'",
                    b->options->input, (int)name.len, name.ptr);
 }

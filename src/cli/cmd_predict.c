@@ -12,6 +12,7 @@
 #include "cli/interrupt.h"
 #include "cli/memory_report.h"
 #include "cli/options.h"
+#include "cli/resume.h"
 
 typedef struct predict_options {
     const char *model, *format, *shard;
@@ -78,6 +79,14 @@ static int check_resume(const predict_options *o)
     return 0;
 }
 
+/* What would be silently without effect on texts given as arguments. */
+static int check_texts(const predict_options *o)
+{
+    const char *option = o->shard ? "shard" : o->bulk.keep ? "keep" : o->bulk.source.text ? "text" : NULL;
+    if (o->bulk.input || !option) return 0;
+    return cli_usage("predict", "--%s needs a file to read (-i FILE)", option);
+}
+
 static vl_status answer_texts(cli_answerer *a, const cli_row_style *style, char **texts, int count,
                               vl_buffer *out, valence_error *error)
 {
@@ -90,22 +99,39 @@ static vl_status answer_texts(cli_answerer *a, const cli_row_style *style, char 
     return status == VALENCE_OK ? status : vl_fail(error, status, "out of memory for the output");
 }
 
+static cli_format format_of_texts(const predict_options *o)
+{
+    cli_format f = o->bulk.style.format;
+    if (f == CLI_FORMAT_AUTO && o->bulk.output) f = cli_format_of_path(o->bulk.output);
+    if (f != CLI_FORMAT_AUTO) return f;
+    return !o->bulk.output && isatty(STDOUT_FILENO) ? CLI_PRETTY : CLI_JSONL;
+}
+
+static vl_status write_result(const char *path, vl_span bytes, valence_error *error)
+{
+    vl_writer *writer;
+    VL_TRY(cli_open_writer(&writer, path, error));
+    vl_status status = vl_writer_submit(writer, 0, bytes, error);
+    if (status == VALENCE_OK) status = vl_writer_finish(writer, error);
+    vl_writer_close(writer);
+    return status;
+}
+
 /* Texts given as arguments. */
 static vl_status predict_texts(valence_model *model, const predict_options *o, char **texts, int count,
                                valence_error *error)
 {
     cli_answerer *answerer;
     cli_row_style style = o->bulk.style;
-    if (style.format == CLI_FORMAT_AUTO) style.format = isatty(STDOUT_FILENO) ? CLI_PRETTY : CLI_JSONL;
-    style.colour = cli_colour(STDOUT_FILENO);
+    style.format = format_of_texts(o);
+    style.colour = !o->bulk.output && cli_colour(STDOUT_FILENO);
     VL_TRY(cli_answerer_open(&answerer, model, &style, error));
     vl_buffer out;
     vl_buffer_init(&out, VL_MEM_IO, (size_t)1 << 30);
     vl_status status = answer_texts(answerer, &style, texts, count, &out, error);
     cli_answerer_close(answerer); /* for the footer's totals */
     if (status == VALENCE_OK) status = cli_write_footer(&out, &style, count > 0);
-    if (status == VALENCE_OK && (fwrite(out.data, 1, out.len, stdout) < out.len || fflush(stdout)))
-        status = vl_fail(error, VALENCE_IO, "cannot write the result");
+    if (status == VALENCE_OK) status = write_result(o->bulk.output, vl_buffer_span(&out), error);
     vl_buffer_release(&out);
     return status;
 }
@@ -138,6 +164,12 @@ static int run(predict_options *o, char **texts, int count)
     if (valence_model_open(&model, o->model ? o->model : "general", &o->decide, &error) != VALENCE_OK)
         return cli_fail("%s", error.message);
     valence_model_describe(model, &info);
+    if (o->decide.neutral_band > 0 && info.label_count != 2) {
+        int code = cli_usage("predict", "--neutral-band is for models of two classes, '%.200s' has %d",
+                             info.name, info.label_count);
+        valence_model_close(model);
+        return code;
+    }
     totals.given = vl_alloc_zero(VL_MEM_REQUEST, (size_t)info.label_count * sizeof *totals.given);
     if (!totals.given) {
         valence_model_close(model);
@@ -184,6 +216,7 @@ int cmd_predict(int argc, char **argv)
     } else if (!o.bulk.input && argc == first) {
         return cli_usage("predict", "no text given (texts, - for standard input, or -i FILE)");
     }
+    if (check_texts(&o)) return CLI_USAGE;
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error like any other */
     return run(&o, argv + first, argc - first);
 }

@@ -16,6 +16,7 @@ int cmd_info(int argc, char **argv);
 int cmd_models(int argc, char **argv);
 int cmd_select(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_loadtest(int argc, char **argv);
 int cmd_clean(int argc, char **argv);
 int cmd_tokenize(int argc, char **argv);
 int cmd_bench(int argc, char **argv);

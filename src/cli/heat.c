@@ -41,14 +41,20 @@ static vl_status gather(vl_buffer *words, vl_span text, const double *change)
     return word.end ? vl_buffer_append(words, &word, sizeof word) : VALENCE_OK;
 }
 
+/* A model's weights can be so large that their sums are infinite, or no numbers: shown as nothing. */
+static int level_of(double weight, double most)
+{
+    double share = fabs(weight) / most;
+    return share <= 1 ? (int)(share * CLI_HEAT_LEVELS + 0.5) : 0;
+}
+
 static void rank(vl_buffer *words)
 {
     cli_heat_word *w = (cli_heat_word *)(void *)words->data;
     size_t count = words->len / sizeof *w;
     double most = 1e-9;
     for (size_t i = 0; i < count; i++) most = fmax(most, fabs(w[i].weight));
-    for (size_t i = 0; i < count; i++)
-        w[i].level = (int)(fabs(w[i].weight) / most * CLI_HEAT_LEVELS + 0.5);
+    for (size_t i = 0; i < count; i++) w[i].level = level_of(w[i].weight, most);
 }
 
 vl_status cli_heat(vl_buffer *words, vl_span text, const valence_explanation *e)

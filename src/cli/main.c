@@ -17,6 +17,7 @@ static const cli_command commands[] = {
     {"models", cmd_models, "list the models: size, latency, memory, accuracy"},
     {"select", cmd_select, "name the most accurate model within limits"},
     {"serve", cmd_serve, "answer over HTTP"},
+    {"loadtest", cmd_loadtest, "load a running server and measure how it bears it"},
     {"clean", cmd_clean, "lower-case texts and remove punctuation and extra white space"},
     {"tokenize", cmd_tokenize, "show the words a model sees in a text"},
     {"bench", cmd_bench, "time the parts of a prediction"},

@@ -41,16 +41,14 @@ cli_format cli_format_of_path(const char *path)
 
 /* ---- What the writers share ------------------------------------------------------------------ */
 
-/* Selection by counting: ranks are few. Equal ones in the order of classes. */
-int cli_class_of_rank(const float *p, int label_count, int rank)
+int cli_next_class(const float *p, int label_count, int before)
 {
+    int best = -1;
     for (int k = 0; k < label_count; k++) {
-        int before = 0;
-        for (int j = 0; j < label_count && before <= rank; j++)
-            before += p[j] > p[k] || (p[j] == p[k] && j < k);
-        if (before == rank) return k;
+        bool behind = before < 0 || p[k] < p[before] || (p[k] == p[before] && k > before);
+        if (behind && (best < 0 || p[k] > p[best])) best = k;
     }
-    return 0;
+    return best < 0 ? 0 : best; /* none: what is asked for are no numbers */
 }
 
 vl_span cli_kept(const cli_row_style *style, const vl_record *record, int i)

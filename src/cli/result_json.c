@@ -16,8 +16,8 @@ static vl_status write_probabilities(vl_buffer *out, const cli_row_style *style,
 {
     int shown = cli_shown_classes(style);
     VL_TRY(vl_buffer_append_text(out, ",\"probabilities\":{"));
-    for (int r = 0; r < shown; r++) {
-        int k = shown < style->label_count ? cli_class_of_rank(p, style->label_count, r) : r;
+    for (int r = 0, k = -1; r < shown; r++) {
+        k = shown < style->label_count ? cli_next_class(p, style->label_count, k) : r;
         if (r) VL_TRY(vl_buffer_append_byte(out, ','));
         VL_TRY(vl_json_write_string(out, vl_span_of(style->labels[k])));
         VL_TRY(vl_buffer_append_byte(out, ':'));

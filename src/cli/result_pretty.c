@@ -62,8 +62,9 @@ static vl_status write_label(vl_buffer *out, const cli_row_style *style, const c
 static vl_status write_others(vl_buffer *out, const cli_row_style *style, const float *p)
 {
     int shown = style->top > 0 ? cli_shown_classes(style) : 0;
+    int k = cli_next_class(p, style->label_count, -1);
     for (int r = 1; r < shown; r++) {
-        int k = cli_class_of_rank(p, style->label_count, r);
+        k = cli_next_class(p, style->label_count, k);
         VL_TRY(vl_buffer_append_text(out, r > 1 ? ", " : "["));
         VL_TRY(vl_buffer_append_text(out, style->labels[k]));
         VL_TRY(vl_buffer_append_byte(out, ' '));

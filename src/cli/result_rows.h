@@ -28,12 +28,13 @@ vl_status cli_html_row(vl_buffer *out, const cli_row_style *style, const vl_reco
                        const cli_answer_parts *parts);
 vl_status cli_html_footer(vl_buffer *out, const cli_row_style *style);
 
-/* How many classes a row names, and the one of rank r (0: the most probable). */
+/* How many classes a row names. */
 static inline int cli_shown_classes(const cli_row_style *style)
 {
     return style->top > 0 && style->top < style->label_count ? style->top : style->label_count;
 }
-int cli_class_of_rank(const float *probabilities, int label_count, int rank);
+/* The most probable class, with `before` not -1 the one that ranks behind that. Of equal ones the first. */
+int cli_next_class(const float *probabilities, int label_count, int before);
 
 /* The value of the i-th kept column; empty where the record has none. */
 vl_span cli_kept(const cli_row_style *style, const vl_record *record, int i);

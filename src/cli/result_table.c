@@ -61,8 +61,9 @@ static vl_status write_classes(vl_buffer *out, const cli_row_style *style, char 
 {
     int shown = cli_shown_classes(style);
     bool some = shown < style->label_count;
+    int k = some ? cli_next_class(p, style->label_count, -1) : -1; /* has its column already */
     for (int r = some; r < shown; r++) {
-        int k = some ? cli_class_of_rank(p, style->label_count, r) : r;
+        k = some ? cli_next_class(p, style->label_count, k) : r;
         VL_TRY(vl_buffer_append_byte(out, separator));
         if (some) {
             VL_TRY(write_field(out, separator == ',', vl_span_of(style->labels[k])));

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/atomic_file.h"
@@ -222,4 +223,24 @@ void cli_resume_forget(const cli_resume *r)
     vl_atomic_file aside;
     unlink(r->path);
     if (vl_atomic_file_open(&aside, r->path, NULL) == VALENCE_OK) vl_atomic_file_abandon(&aside);
+}
+
+/* In this order: OUT.part is locked and empty by then, so a kill in between leaves nothing to go on
+ * with. */
+vl_status cli_open_writer(vl_writer **out, const char *output, valence_error *error)
+{
+    struct stat st;
+    cli_resume *r;
+    VL_TRY(vl_writer_open(out, output ? output : "-", 0, error));
+    if (!output || strcmp(output, "-") == 0) return VALENCE_OK;
+    if (stat(output, &st) == 0 && !S_ISREG(st.st_mode)) return VALENCE_OK;
+    vl_status status = cli_resume_open(&r, output, error);
+    if (status == VALENCE_OK) {
+        cli_resume_forget(r);
+    } else {
+        vl_writer_close(*out);
+        *out = NULL;
+    }
+    cli_resume_close(r);
+    return status;
 }

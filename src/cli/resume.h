@@ -37,4 +37,8 @@ vl_status cli_resume_write(const cli_resume *r, const cli_state *state, valence_
 /* Removes it, and what a killed cli_resume_write left. */
 void cli_resume_forget(const cli_resume *r);
 
+/* For a run that writes output, but keeps no state: opens the writer, then removes the state of another
+ * run, which would promise these bytes as its own. output NULL: stdout. */
+vl_status cli_open_writer(vl_writer **out, const char *output, valence_error *error);
+
 #endif

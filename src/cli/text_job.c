@@ -6,6 +6,7 @@
 
 #include "cli/memory_report.h"
 #include "cli/options.h"
+#include "cli/resume.h"
 
 #define OUTPUT_MAX ((size_t)1 << 30) /* of the texts given as arguments */
 
@@ -66,7 +67,7 @@ int cli_text_job_run(cli_text_job *t, char **texts, int count)
     valence_error error = {0};
     uint64_t sequence = 0, bad_rows = 0;
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error like any other */
-    vl_status status = vl_writer_open(&writer, t->output ? t->output : "-", 0, &error);
+    vl_status status = cli_open_writer(&writer, t->output, &error);
     if (status == VALENCE_OK)
         status = t->input ? run_file(t, writer, &sequence, &bad_rows, &error)
                           : run_texts(t, texts, count, writer, &error);

@@ -145,5 +145,6 @@ void valence_model_describe(const valence_model *m, valence_model_info *info)
                                  .temperature = m->temperature,
                                  .min_confidence = m->min_confidence,
                                  .card = card ? card : "{}",
-                                 .load_seconds = m->load_seconds};
+                                 .load_seconds = m->load_seconds,
+                                 .checksum = vl_store_get(m->store, "checksum")};
 }

@@ -6,8 +6,7 @@
  * in `pending`. An idle connection holds no buffers: they are lent by the loop. */
 #include "serve/connection.h"
 
-#include <assert.h>
-#include <stddef.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -48,7 +47,9 @@ static void rest(vl_connection *c)
     give_back(&c->head, &l->spare_head);
     give_back(&c->body, &l->spare_body);
     give_back(&c->answer, &l->spare_answer);
+    vl_buffer_release(&c->extra);
     if (c->in.len == 0) vl_buffer_release(&c->in);
+    if (!c->writing) vl_buffer_release(&c->pending);
     if (c->out.len == 0) give_back(&c->out, &l->spare_out);
 }
 
@@ -57,7 +58,7 @@ static void rest(vl_connection *c)
 static void closed(uv_handle_t *handle)
 {
     vl_connection *c = (vl_connection *)(void *)handle;
-    c->loop->connection_count--;
+    atomic_fetch_sub(c->loop->connection_count, 1);
     vl_buffer_release(&c->head);
     vl_buffer_release(&c->body);
     vl_buffer_release(&c->in);
@@ -72,10 +73,17 @@ void vl_connection_close(vl_connection *c)
 {
     if (c->closing) return;
     c->closing = true;
-    if (c->state == VL_ANSWERING && c->exchange.gone) c->exchange.gone(&c->exchange);
+    if (c->exchange.gone) c->exchange.gone(&c->exchange);
+    c->exchange.status = 0;
+    if (c->exchange.counted) vl_route_finished(&c->exchange, 0);
     *c->link = c->next;
     if (c->next) c->next->link = c->link;
     uv_close((uv_handle_t *)&c->handle, closed);
+}
+
+void vl_connection_break(vl_connection *c)
+{
+    c->broken = c->close_after = true;
 }
 
 static void shut(uv_shutdown_t *request, int status)
@@ -89,7 +97,7 @@ static void linger(vl_connection *c)
 {
     c->state = VL_LINGERING;
     c->last_byte = c->loop->now;
-    if (uv_shutdown(&c->shutdown, &c->handle.stream, shut) != 0) vl_connection_close(c);
+    if (c->half_closed || uv_shutdown(&c->shutdown, &c->handle.stream, shut) != 0) vl_connection_close(c);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -115,25 +123,26 @@ static void queue(vl_connection *c, size_t done)
     vl_buffer_release(&c->pending);
     c->pending = c->out;
     c->out = (vl_buffer){.category = VL_MEM_REQUEST, .max = SIZE_MAX / 4};
-    uv_buf_t rest_of = uv_buf_init(c->pending.data + done, (unsigned)(c->pending.len - done));
+    uv_buf_t rest_of = {.base = c->pending.data + done, .len = c->pending.len - done};
     c->write.data = c;
     c->writing = true;
     c->last_write = c->loop->now;
+    c->unwritten = rest_of.len;
     if (uv_write(&c->write, &c->handle.stream, &rest_of, 1, written) != 0) {
         c->writing = false;
-        vl_connection_close(c);
+        vl_connection_break(c);
     }
 }
 
 void vl_connection_flush(vl_connection *c)
 {
-    if (c->closing || c->writing) return;
+    if (c->closing || c->broken || c->writing) return;
     if (c->out.len) {
         size_t most = c->out.len < INT32_MAX ? c->out.len : INT32_MAX;
         uv_buf_t all = uv_buf_init(c->out.data, (unsigned)most);
         int n = uv_try_write(&c->handle.stream, &all, 1);
         if (n < 0 && n != UV_EAGAIN) {
-            vl_connection_close(c);
+            vl_connection_break(c);
             return;
         }
         size_t done = n > 0 ? (size_t)n : 0;
@@ -165,7 +174,7 @@ static void got(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 /* Reads while there is room for what comes of it. */
 static void choose_reading(vl_connection *c)
 {
-    if (c->closing) return;
+    if (c->closing || c->half_closed) return;
     bool full = waiting(c) > OUT_HIGH || c->in.len > VL_READ_BYTES;
     bool want = c->state == VL_LINGERING || !full;
     if (want == c->reading) return;
@@ -187,7 +196,7 @@ void vl_connection_go_on(vl_connection *c)
     }
     if (c->closing) return;
     if (c->state == VL_IDLE) rest(c);
-    if (c->state == VL_IDLE && c->half_closed && !c->writing && waiting(c) == 0)
+    if (c->half_closed && c->state != VL_ANSWERING && waiting(c) + c->in.len == 0)
         vl_connection_close(c);
     else
         choose_reading(c);
@@ -253,18 +262,20 @@ static void dropped(uv_handle_t *handle)
 void vl_connection_accept(vl_loop *loop, uv_stream_t *listener)
 {
     vl_connection *c = make(loop);
-    if (!c) return; /* the client waits; the next one may find memory */
+    loop->delayed = c ? NULL : listener; /* without memory the client waits for the next sweep */
+    if (!c) return;
     bool tcp = listener->type == UV_TCP;
     if (tcp) uv_tcp_init(&loop->uv, &c->handle.tcp);
     else uv_pipe_init(&loop->uv, &c->handle.local, 0);
-    bool full = loop->connection_count >= loop->limits->connections || loop->draining;
+    bool full = atomic_load(loop->connection_count) >= loop->limits->connections || loop->draining;
+    if (full) atomic_fetch_add(loop->refused_count, 1);
     if (uv_accept(listener, &c->handle.stream) != 0 || full) {
         uv_close((uv_handle_t *)&c->handle, dropped);
         return;
     }
     if (tcp) uv_tcp_nodelay(&c->handle.tcp, 1);
     if (tcp) uv_tcp_keepalive(&c->handle.tcp, 1, 60);
-    loop->connection_count++;
+    atomic_fetch_add(loop->connection_count, 1);
     c->next = loop->connections;
     c->link = &loop->connections;
     if (c->next) c->next->link = &c->next;
@@ -274,11 +285,22 @@ void vl_connection_accept(vl_loop *loop, uv_stream_t *listener)
 
 /* ---- Deadlines ------------------------------------------------------------------------------- */
 
+/* What the socket took since the last look; libuv counts what it has left. */
+static void look_at_writing(vl_connection *c)
+{
+    size_t left = uv_stream_get_write_queue_size(&c->handle.stream);
+    if (left < c->unwritten) c->last_write = c->loop->now;
+    c->unwritten = left;
+}
+
 static void check(vl_connection *c)
 {
     const vl_limits *l = c->loop->limits;
     double now = c->loop->now;
-    if (c->state == VL_LINGERING) {
+    if (c->writing) look_at_writing(c);
+    if (c->broken) {
+        vl_connection_close(c);
+    } else if (c->state == VL_LINGERING) {
         if (now - c->last_byte > LINGER_SECONDS) vl_connection_close(c);
     } else if (c->writing) {
         if (now - c->last_write > l->write_seconds) vl_connection_close(c);
@@ -292,6 +314,7 @@ static void check(vl_connection *c)
 
 void vl_connections_sweep(vl_loop *loop)
 {
+    if (loop->delayed && !loop->draining) vl_connection_accept(loop, loop->delayed);
     for (vl_connection *c = loop->connections, *next; c; c = next) {
         next = c->next;
         check(c);
@@ -303,7 +326,9 @@ void vl_connections_drain(vl_loop *loop)
     loop->draining = true;
     for (vl_connection *c = loop->connections, *next; c; c = next) {
         next = c->next;
-        if (c->state == VL_IDLE && !c->writing && waiting(c) == 0) vl_connection_close(c);
+        if (c->state != VL_IDLE) continue;
+        if (waiting(c) == 0) vl_connection_close(c);
+        else c->close_after = true;
     }
 }
 

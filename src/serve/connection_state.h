@@ -55,8 +55,11 @@ typedef struct vl_connection {
 
     vl_connection_phase state;
     bool reading, writing, closing, half_closed;
-    bool close_after; /* the answer on its way is the last */
+    bool parsing;     /* somewhere below vl_connection_parse: whoever called it writes and goes on */
+    bool broken;      /* closed by the next sweep */
+    bool close_after; /* the answer on its way is the last; nothing more is parsed */
     double begun_at, last_byte, last_write;
+    size_t unwritten; /* of pending, when the client last took something */
     vl_buffer in;      /* bytes behind the request that is being answered */
     vl_buffer out;     /* answers not yet given to the socket */
     vl_buffer pending; /* given to it, not yet taken */
@@ -67,9 +70,11 @@ typedef struct vl_connection {
     vl_buffer body;
     vl_piece path, values[VL_HEADERS];
     char name[40]; /* of the header on its way, lower case */
-    size_t name_len, head_bytes, raw_bytes;
+    size_t name_len, head_bytes, body_bytes, raw_bytes; /* raw: with what chunks cost */
     int current; /* a vl_header, or -1 */
-    bool in_body, complete, keep_alive, streaming, refused;
+    bool headed, in_body, complete, keep_alive, streaming;
+    bool answer_begun; /* one that streams */
+    bool answered;     /* all of it is in out, though the request may still be coming */
 
     const vl_route *route;
     vl_exchange exchange;
@@ -80,6 +85,7 @@ typedef struct vl_connection {
 
 /* connection.c */
 void vl_connection_close(vl_connection *c);
+void vl_connection_break(vl_connection *c); /* soon: for callers below which a route is at work */
 void vl_connection_flush(vl_connection *c);
 void vl_connection_go_on(vl_connection *c);
 
@@ -90,5 +96,8 @@ void vl_connection_reset_parser(vl_connection *c);
 
 /* exchange.c: answers what broke the protocol or a limit, and closes. */
 void vl_connection_refuse(vl_connection *c, int status, const char *why);
+
+/* The request is complete and answered: the next one may come, unless this was the last. */
+void vl_connection_answered(vl_connection *c);
 
 #endif

@@ -14,6 +14,18 @@ static vl_connection *of(vl_exchange *x)
     return (vl_connection *)(void *)((char *)x - offsetof(vl_connection, exchange));
 }
 
+void vl_exchange_peer(const vl_exchange *x, char peer[VL_PEER_BYTES])
+{
+    const vl_connection *c = (const vl_connection *)(const void *)((const char *)x - offsetof(vl_connection, exchange));
+    struct sockaddr_storage a;
+    int len = sizeof a;
+    snprintf(peer, VL_PEER_BYTES, "unix");
+    if (c->handle.stream.type != UV_TCP) return;
+    if (uv_tcp_getpeername(&c->handle.tcp, (struct sockaddr *)&a, &len) != 0 ||
+        uv_ip_name((struct sockaddr *)&a, peer, VL_PEER_BYTES) != 0)
+        snprintf(peer, VL_PEER_BYTES, "-");
+}
+
 static const char *reason_of(int status)
 {
     switch (status) {
@@ -50,12 +62,14 @@ static bool is_header_byte(char c)
 
 void vl_exchange_header(vl_exchange *x, const char *name, vl_span value)
 {
-    vl_connection *c = of(x);
-    vl_status status = vl_buffer_append_text(&c->extra, name);
-    if (status == VALENCE_OK) status = vl_buffer_append(&c->extra, ": ", 2);
+    vl_buffer *extra = &of(x)->extra;
+    size_t before = extra->len;
+    vl_status status = vl_buffer_append_text(extra, name);
+    if (status == VALENCE_OK) status = vl_buffer_append(extra, ": ", 2);
     for (size_t i = 0; i < value.len && status == VALENCE_OK; i++)
-        if (is_header_byte(value.ptr[i])) status = vl_buffer_append_byte(&c->extra, value.ptr[i]);
-    if (status == VALENCE_OK) vl_buffer_append(&c->extra, "\r\n", 2);
+        if (is_header_byte(value.ptr[i])) status = vl_buffer_append_byte(extra, value.ptr[i]);
+    if (status == VALENCE_OK) status = vl_buffer_append(extra, "\r\n", 2);
+    if (status != VALENCE_OK) extra->len = before; /* never half a line */
 }
 
 /* ---- Heads ----------------------------------------------------------------------------------- */
@@ -67,7 +81,13 @@ static vl_status write_status_line(vl_buffer *out, int status)
     return vl_buffer_printf(out, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
 }
 
-/* length < 0: chunked. */
+/* Whether the client may not send another request behind this one. */
+static bool is_last(const vl_connection *c)
+{
+    return c->close_after || !c->keep_alive || c->loop->draining;
+}
+
+/* length < 0: not known. */
 static vl_status write_head(vl_connection *c, int status, const char *content_type, int64_t length)
 {
     vl_buffer *out = &c->out;
@@ -78,29 +98,36 @@ static vl_status write_head(vl_connection *c, int status, const char *content_ty
         VL_TRY(vl_buffer_append_text(out, content_type));
         VL_TRY(vl_buffer_append(out, "\r\n", 2));
     }
-    if (length >= 0) {
+    if (length >= 0 && status != 204) { /* a 204 has no body (RFC 9110, 8.6) */
         VL_TRY(vl_buffer_append(out, "Content-Length: ", 16));
         VL_TRY(vl_write_integer(out, length));
         VL_TRY(vl_buffer_append(out, "\r\n", 2));
     } else if (c->chunked) {
         VL_TRY(vl_buffer_append_text(out, "Transfer-Encoding: chunked\r\n"));
     }
-    if (c->close_after) VL_TRY(vl_buffer_append_text(out, "Connection: close\r\n"));
+    if (is_last(c)) VL_TRY(vl_buffer_append_text(out, "Connection: close\r\n"));
     else if (c->parser.http_minor == 0) VL_TRY(vl_buffer_append_text(out, "Connection: keep-alive\r\n"));
     VL_TRY(vl_buffer_append(out, c->extra.data, c->extra.len));
     return vl_buffer_append(out, "\r\n", 2);
 }
 
-/* The answer is in out: the next request may come. Late answers are sent from here, others by whoever
- * reads. */
-static void finish(vl_connection *c, int status, size_t bytes, bool late)
+void vl_connection_answered(vl_connection *c)
+{
+    if (is_last(c)) c->close_after = true;
+    c->state = VL_IDLE;
+    c->last_byte = c->loop->now;
+}
+
+/* The answer is in out. If the request is still coming its rest is read over, or the connection
+ * closed. Answers given while bytes are parsed are sent by whoever reads, late ones from here. */
+static void finish(vl_connection *c, int status, size_t bytes)
 {
     c->exchange.status = status;
     if (c->exchange.route) vl_route_finished(&c->exchange, bytes);
     c->exchange.gone = NULL;
-    c->state = c->complete || c->close_after || c->refused ? VL_IDLE : c->state;
-    c->last_byte = c->loop->now;
-    if (!late) return;
+    c->answered = true;
+    if (c->complete || c->close_after) vl_connection_answered(c);
+    if (c->parsing) return;
     vl_connection_flush(c);
     if (!c->closing) vl_connection_go_on(c);
 }
@@ -108,17 +135,14 @@ static void finish(vl_connection *c, int status, size_t bytes, bool late)
 void vl_exchange_answer(vl_exchange *x, int status, const char *content_type)
 {
     vl_connection *c = of(x);
-    bool late = c->exchange.gone != NULL, head_only = x->request.method == VL_HEAD;
+    bool head_only = x->request.method == VL_HEAD;
+    if (c->streaming && !c->complete) c->close_after = true; /* how much is still to come? */
     if (x->request.request_id.ptr) vl_exchange_header(x, "X-Request-Id", x->request.request_id);
     vl_status written = write_head(c, status, content_type, (int64_t)c->answer.len);
     if (written == VALENCE_OK && !head_only)
         written = vl_buffer_append(&c->out, c->answer.data, c->answer.len);
-    if (written != VALENCE_OK) {
-        x->gone = NULL;
-        vl_connection_close(c);
-        return;
-    }
-    finish(c, status, c->answer.len, late);
+    if (written != VALENCE_OK) vl_connection_break(c);
+    finish(c, status, c->answer.len);
 }
 
 static void write_error(vl_buffer *out, const char *type, uint64_t byte, const char *message)
@@ -145,22 +169,20 @@ void vl_exchange_error(vl_exchange *x, int status, const char *type, uint64_t by
 
 void vl_connection_refuse(vl_connection *c, int status, const char *why)
 {
-    if (c->refused || c->closing) return;
-    if (c->state == VL_ANSWERING && c->exchange.gone) c->exchange.gone(&c->exchange);
-    c->refused = c->close_after = true;
+    if (c->close_after || c->closing) return;
+    if (c->exchange.gone) c->exchange.gone(&c->exchange);
     c->exchange.gone = NULL;
-    c->exchange.loop = c->loop;
-    c->exchange.out = &c->answer;
-    if (!c->exchange.route) c->exchange.route = "refused";
-    if (c->chunked) { /* an answer has begun: nothing more can be said */
-        vl_connection_close(c);
+    c->close_after = true;
+    if (c->answer_begun || c->answered) { /* nothing more can be said */
+        c->state = VL_IDLE;
+        if (!c->parsing) vl_connection_flush(c);
         return;
     }
+    if (!c->exchange.route) c->exchange.route = "refused";
     c->exchange.request.method = VL_GET;
     c->exchange.request.request_id = (vl_span){NULL, 0};
     vl_buffer_reset(&c->extra);
     vl_exchange_error(&c->exchange, status, "Validation", 0, "%s", why);
-    vl_connection_flush(c);
 }
 
 /* ---- Late and streaming answers -------------------------------------------------------------- */
@@ -179,30 +201,28 @@ void vl_exchange_stream(vl_exchange *x, int status, const char *content_type)
 {
     vl_connection *c = of(x);
     c->chunked = c->parser.http_minor > 0;
-    if (!c->chunked) c->close_after = true;
+    c->answer_begun = true;
+    if (!c->chunked) c->keep_alive = false; /* closing ends the answer */
     x->status = status;
-    if (write_head(c, status, content_type, -1) != VALENCE_OK) vl_connection_close(c);
+    if (write_head(c, status, content_type, -1) != VALENCE_OK) vl_connection_break(c);
 }
 
 void vl_exchange_write(vl_exchange *x, vl_span bytes)
 {
     vl_connection *c = of(x);
     vl_status status = VALENCE_OK;
-    if (bytes.len == 0 || c->closing) return;
+    if (bytes.len == 0 || c->broken) return;
     if (c->chunked) status = vl_buffer_printf(&c->out, "%zx\r\n", bytes.len);
     if (status == VALENCE_OK) status = vl_buffer_append(&c->out, bytes.ptr, bytes.len);
     if (status == VALENCE_OK && c->chunked) status = vl_buffer_append(&c->out, "\r\n", 2);
-    if (status != VALENCE_OK) vl_connection_close(c);
+    if (status != VALENCE_OK) vl_connection_break(c);
+    else if (!c->parsing) vl_connection_flush(c);
 }
 
 void vl_exchange_end(vl_exchange *x)
 {
     vl_connection *c = of(x);
-    bool late = x->gone != NULL;
-    if (c->chunked && vl_buffer_append(&c->out, "0\r\n\r\n", 5) != VALENCE_OK) {
-        x->gone = NULL;
-        vl_connection_close(c);
-        return;
-    }
-    finish(c, x->status, 0, late);
+    if (!c->complete) c->close_after = true; /* how much is still to come? */
+    if (c->chunked && vl_buffer_append(&c->out, "0\r\n\r\n", 5) != VALENCE_OK) vl_connection_break(c);
+    finish(c, x->status, 0);
 }

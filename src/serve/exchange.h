@@ -33,10 +33,15 @@ struct vl_exchange {
     const char *route;     /* the route's name in metrics */
     int status;            /* as answered; for log and metrics */
     void *user;            /* the route's own: deferred and streaming ones */
+    bool counted;          /* as in flight, by vl_route_of; until vl_route_finished */
     /* With an answer deferred or streaming: called once if the client goes away first; the exchange
      * is gone when it returns. NULL: nothing to be done. */
     void (*gone)(vl_exchange *x);
 };
+
+/* Who asks: an address, or "unix". */
+enum { VL_PEER_BYTES = 48 };
+void vl_exchange_peer(const vl_exchange *x, char peer[VL_PEER_BYTES]);
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 

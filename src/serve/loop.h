@@ -19,11 +19,13 @@ typedef struct vl_loop {
     uv_timer_t timer;
     uv_async_t wake;
     bool has_tcp, has_local;
-    bool draining; /* no new connections, each answer is a connection's last */
+    _Atomic bool draining; /* no new connections, each answer is a connection's last */
     struct vl_server *server;
     const vl_limits *limits;
     struct vl_connection *connections; /* list */
-    int connection_count;
+    _Atomic int *connection_count; /* of all loops */
+    _Atomic int *refused_count;    /* clients that were one too many, of all loops */
+    uv_stream_t *delayed;          /* a listener whose client waits for memory, or NULL */
     double now;         /* vl_clock_seconds() of this round */
     char date[64];      /* the line of the Date header, renewed every second */
     char *read_buffer;  /* (VL_READ_BYTES) what one read gives */

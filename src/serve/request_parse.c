@@ -6,6 +6,13 @@
 #include "base/json.h"
 #include "serve/connection_state.h"
 
+enum {
+    DROPPED_MAX = 64 << 10, /* of a body that comes behind its answer */
+    CHUNK_SHARE = 8         /* bytes on the wire for one of the body */
+};
+
+static const char other_version[] = "only HTTP/1.0 and 1.1 are spoken here";
+
 static vl_connection *of(llhttp_t *p)
 {
     return p->data;
@@ -19,17 +26,25 @@ static const char *const header_names[VL_HEADERS] = {
 #undef VL_HEADER_TEXT
 };
 
+/* Refuses and tells llhttp to stop. */
+static int refuse(vl_connection *c, int status, const char *why)
+{
+    vl_connection_refuse(c, status, why);
+    return -1;
+}
+
 static int append_piece(vl_connection *c, vl_piece *piece, const char *at, size_t len)
 {
-    if (!piece->seen) *piece = (vl_piece){.at = (uint32_t)c->head.len, .seen = true};
-    if (vl_buffer_append(&c->head, at, len) != VALENCE_OK) return -1;
+    if (vl_buffer_append(&c->head, at, len) != VALENCE_OK) return refuse(c, 431, "the head is too large");
     piece->len += (uint32_t)len;
     return 0;
 }
 
 static int on_url(llhttp_t *p, const char *at, size_t len)
 {
-    return append_piece(of(p), &of(p)->path, at, len);
+    vl_connection *c = of(p);
+    if (c->path.len + len > c->loop->limits->path_bytes) return refuse(c, 414, "the path is too long");
+    return append_piece(c, &c->path, at, len);
 }
 
 static int on_field(llhttp_t *p, const char *at, size_t len)
@@ -57,8 +72,11 @@ static int on_field_complete(llhttp_t *p)
     vl_connection *c = of(p);
     c->current = known(c);
     c->name_len = 0;
-    if (c->in_body) return -1; /* trailers: nobody needs them, and they are a way to smuggle */
-    return c->current >= 0 && c->values[c->current].seen ? -1 : 0;
+    if (c->in_body) return refuse(c, 400, "trailers are not taken"); /* a way to smuggle */
+    if (c->current < 0) return 0;
+    if (c->values[c->current].seen) return refuse(c, 400, "a header that may come once comes twice");
+    c->values[c->current] = (vl_piece){.at = (uint32_t)c->head.len, .seen = true};
+    return 0;
 }
 
 static int on_value(llhttp_t *p, const char *at, size_t len)
@@ -67,14 +85,14 @@ static int on_value(llhttp_t *p, const char *at, size_t len)
     return c->current < 0 ? 0 : append_piece(c, &c->values[c->current], at, len);
 }
 
-static vl_span value_of(const vl_connection *c, vl_piece v)
-{
-    return v.seen ? (vl_span){c->head.data + v.at, v.len} : (vl_span){NULL, 0};
-}
-
+/* Without the blanks that may stand behind it; ptr is NULL only where the header is absent. */
 static vl_span header_of(const vl_connection *c, vl_header h)
 {
-    return value_of(c, c->values[h]);
+    vl_piece v = c->values[h];
+    if (!v.seen) return (vl_span){NULL, 0};
+    vl_span value = {c->head.data + v.at, v.len};
+    while (value.len && (value.ptr[value.len - 1] == ' ' || value.ptr[value.len - 1] == '\t')) value.len--;
+    return value;
 }
 
 static bool same_word(vl_span a, const char *b)
@@ -92,14 +110,31 @@ static int hex(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Cuts the query off and decodes %XX in place. False: not a path. */
+/* "http://host:port/path", as proxies get it (RFC 9112, 3.2.2): how long what stands before the path
+ * is. A path may be missing. */
+static size_t origin_length(vl_span target)
+{
+    static const char scheme[] = "http://";
+    size_t at = sizeof scheme - 1;
+    if (target.len < at || !same_word((vl_span){target.ptr, at}, scheme)) return 0;
+    while (at < target.len && target.ptr[at] != '/' && target.ptr[at] != '?') at++;
+    return at;
+}
+
+/* Cuts origin and query off and decodes %XX in place. False: not a path. */
 static bool take_path(vl_connection *c, vl_request *r)
 {
-    char *p = c->head.data + c->path.at, *end = p + c->path.len, *to = p;
-    char *question = c->path.len ? memchr(p, '?', c->path.len) : NULL;
+    size_t skipped = origin_length((vl_span){c->head.data + c->path.at, c->path.len});
+    size_t len = c->path.len - skipped;
+    char *p = c->head.data + c->path.at + skipped, *end = p + len, *to = p;
+    char *question = len ? memchr(p, '?', len) : NULL;
     r->query = question ? (vl_span){question + 1, (size_t)(end - question - 1)} : (vl_span){"", 0};
     if (question) end = question;
     r->path.ptr = p;
+    if (skipped && p == end) {
+        r->path = vl_span_of("/");
+        return true;
+    }
     for (; p < end; p++) {
         int high = *p == '%' && end - p >= 3 ? hex(p[1]) : -1, low = high >= 0 ? hex(p[2]) : -1;
         if (*p == '%' && low < 0) return false;
@@ -142,53 +177,67 @@ static void make_request(vl_connection *c)
     vl_buffer_reset(&c->extra);
 }
 
-/* Refuses and tells llhttp to stop. */
-static int refuse(vl_connection *c, int status, const char *why)
-{
-    vl_connection_refuse(c, status, why);
-    return -1;
-}
-
 static int check_head(vl_connection *c, llhttp_t *p)
 {
     vl_span transfer = header_of(c, VL_HEADER_TRANSFER), expect = header_of(c, VL_HEADER_EXPECT);
     bool old = p->http_major == 1 && p->http_minor == 0;
-    if (p->http_major != 1 || p->http_minor > 1) return refuse(c, 505, "only HTTP/1.0 and 1.1 are spoken here");
+    if (c->head_bytes > c->loop->limits->head_bytes) return refuse(c, 431, "the head is too large");
+    if (p->http_major != 1 || p->http_minor > 1) return refuse(c, 505, other_version);
     if (!old && !c->values[VL_HEADER_HOST].seen) return refuse(c, 400, "the Host header is missing");
     if (transfer.ptr && (old || !same_word(transfer, "chunked")))
         return refuse(c, 400, "Transfer-Encoding must be chunked alone, in HTTP/1.1");
-    if (!transfer.ptr && (p->flags & F_CONTENT_LENGTH) && p->content_length > c->loop->limits->body_bytes)
-        return refuse(c, 413, "the body is too large");
-    if (expect.ptr && !same_word(expect, "100-continue")) return refuse(c, 417, "only 100-continue can be expected");
+    if (expect.ptr && !old && !same_word(expect, "100-continue")) return refuse(c, 417, "only 100-continue can be expected");
     return 0;
 }
 
-static bool expects_body(const vl_connection *c, const llhttp_t *p)
+static bool has_body(const vl_connection *c, const llhttp_t *p)
 {
     return c->values[VL_HEADER_TRANSFER].seen || ((p->flags & F_CONTENT_LENGTH) && p->content_length > 0);
 }
 
-static int on_head(llhttp_t *p)
+/* Whether a request that is answered already is read to its end, to keep the connection: not if its
+ * body is long, or may never come because the client waits for leave to send it. */
+static bool worth_reading(const vl_connection *c, const llhttp_t *p)
+{
+    if (!has_body(c, p)) return true;
+    return !c->values[VL_HEADER_TRANSFER].seen && !c->values[VL_HEADER_EXPECT].seen &&
+           p->content_length <= DROPPED_MAX;
+}
+
+/* Finds the route; without one the look-up answers. */
+static int find_route(vl_connection *c, const llhttp_t *p)
+{
+    c->close_after = !worth_reading(c, p);
+    c->route = vl_route_of(&c->exchange);
+    if (c->route) c->close_after = false;
+    return c->closing || c->close_after ? -1 : 0;
+}
+
+static int begin_body(vl_connection *c, const llhttp_t *p)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    bool length_known = !c->values[VL_HEADER_TRANSFER].seen && (p->flags & F_CONTENT_LENGTH);
+    c->streaming = c->route->begin != NULL;
+    if (!c->streaming && length_known && p->content_length > c->loop->limits->body_bytes)
+        return refuse(c, 413, "the body is too large");
+    if (c->values[VL_HEADER_EXPECT].seen && has_body(c, p) && p->http_minor > 0)
+        if (vl_buffer_append(&c->out, go_on, sizeof go_on - 1) != VALENCE_OK)
+            return refuse(c, 503, "out of memory for the answer");
+    if (c->streaming) c->route->begin(&c->exchange);
+    return c->closing || c->close_after ? -1 : 0;
+}
+
+static int on_head(llhttp_t *p)
+{
     vl_connection *c = of(p);
     p->upgrade = 0; /* nobody here speaks anything else: the request is taken as it is */
+    c->headed = true;
+    c->keep_alive = llhttp_should_keep_alive(p) != 0;
     make_request(c);
     if (check_head(c, p) != 0) return -1;
     if (!take_path(c, &c->exchange.request)) return refuse(c, 400, "the path is malformed");
-    c->state = VL_ANSWERING; /* the look-up may answer */
-    c->route = vl_route_of(&c->exchange);
-    if (c->closing) return -1;
-    if (!c->route) { /* answered; a body that follows is not worth reading */
-        if (expects_body(c, p)) c->close_after = true;
-        return c->close_after ? -1 : 0;
-    }
-    c->state = VL_RECEIVING;
-    if (c->values[VL_HEADER_EXPECT].seen && expects_body(c, p) && p->http_minor > 0)
-        if (vl_buffer_append(&c->out, go_on, sizeof go_on - 1) != VALENCE_OK) return -1;
-    c->streaming = c->route->begin != NULL;
-    if (c->streaming) c->route->begin(&c->exchange);
-    return c->closing ? -1 : 0;
+    if (find_route(c, p) != 0) return -1;
+    return c->route ? begin_body(c, p) : 0;
 }
 
 /* ---- Body ------------------------------------------------------------------------------------ */
@@ -196,10 +245,11 @@ static int on_head(llhttp_t *p)
 static int on_body(llhttp_t *p, const char *at, size_t len)
 {
     vl_connection *c = of(p);
-    if (!c->route) return 0; /* answered already */
+    c->body_bytes += len;
+    if (c->answered) return 0;
     if (c->streaming) {
         c->route->data(&c->exchange, (vl_span){at, len});
-        return c->closing ? -1 : 0;
+        return c->closing || c->close_after ? -1 : 0;
     }
     if (c->body.len + len > c->loop->limits->body_bytes) return refuse(c, 413, "the body is too large");
     return vl_buffer_append(&c->body, at, len) == VALENCE_OK ? 0 : refuse(c, 503, "out of memory for the body");
@@ -207,33 +257,21 @@ static int on_body(llhttp_t *p, const char *at, size_t len)
 
 static int on_complete(llhttp_t *p)
 {
-    vl_connection *c = of(p);
-    c->complete = true;
-    c->keep_alive = llhttp_should_keep_alive(p) != 0;
+    of(p)->complete = true;
     return HPE_PAUSED;
 }
 
-static const llhttp_settings_t *settings(void)
-{
-    static llhttp_settings_t s;
-    static bool made;
-    if (!made) {
-        llhttp_settings_init(&s);
-        s.on_url = on_url;
-        s.on_header_field = on_field;
-        s.on_header_field_complete = on_field_complete;
-        s.on_header_value = on_value;
-        s.on_headers_complete = on_head;
-        s.on_body = on_body;
-        s.on_message_complete = on_complete;
-        made = true;
-    }
-    return &s;
-}
+static const llhttp_settings_t settings = {.on_url = on_url,
+                                           .on_header_field = on_field,
+                                           .on_header_field_complete = on_field_complete,
+                                           .on_header_value = on_value,
+                                           .on_headers_complete = on_head,
+                                           .on_body = on_body,
+                                           .on_message_complete = on_complete};
 
 void vl_connection_reset_parser(vl_connection *c)
 {
-    llhttp_init(&c->parser, HTTP_REQUEST, settings());
+    llhttp_init(&c->parser, HTTP_REQUEST, &settings);
     c->parser.data = c;
 }
 
@@ -243,11 +281,13 @@ static void begin(vl_connection *c)
 {
     c->state = VL_RECEIVING;
     c->begun_at = c->loop->now;
-    c->in_body = c->complete = c->streaming = c->refused = c->chunked = false;
+    c->in_body = c->headed = c->complete = c->streaming = false;
+    c->answer_begun = c->answered = c->chunked = false;
+    c->exchange = (vl_exchange){.loop = c->loop, .out = &c->answer, .request.begun = c->begun_at};
     c->route = NULL;
     c->path = (vl_piece){0};
     memset(c->values, 0, sizeof c->values);
-    c->name_len = c->head_bytes = c->raw_bytes = 0;
+    c->name_len = c->head_bytes = c->body_bytes = c->raw_bytes = 0;
     vl_buffer_reset(&c->head);
     vl_buffer_reset(&c->body);
 }
@@ -256,9 +296,10 @@ static void begin(vl_connection *c)
 static bool content(vl_connection *c, llhttp_errno_t e)
 {
     if (e == HPE_OK || e == HPE_PAUSED) return true;
-    if (!c->refused && !c->closing && !c->close_after)
-        vl_connection_refuse(c, 400, llhttp_get_error_reason(&c->parser) ? llhttp_get_error_reason(&c->parser)
-                                                                         : "malformed request");
+    const char *reason = llhttp_get_error_reason(&c->parser);
+    if (c->close_after || c->closing) return false; /* somebody had a better word */
+    if (e == HPE_INVALID_VERSION || e == HPE_PAUSED_H2_UPGRADE) vl_connection_refuse(c, 505, other_version);
+    else vl_connection_refuse(c, 400, reason && *reason ? reason : "malformed request");
     return false;
 }
 
@@ -269,15 +310,15 @@ static size_t feed_head(vl_connection *c, const char *bytes, size_t len)
     size_t used = vl_head_pass(&c->guard, bytes, len, &ended, &bad);
     c->head_bytes += used;
     if (bad) vl_connection_refuse(c, 400, "a line of the head does not end in CR LF, or is folded");
-    else if (c->head_bytes > l->head_bytes) vl_connection_refuse(c, 431, "the head is too large");
-    if (c->refused || !content(c, llhttp_execute(&c->parser, bytes, used))) return len;
-    if (c->path.len > l->path_bytes && !c->refused) vl_connection_refuse(c, 414, "the path is too long");
+    if (bad || !content(c, llhttp_execute(&c->parser, bytes, used))) return len;
+    if (!ended && c->head_bytes > l->head_bytes) vl_connection_refuse(c, 431, "the head is too large");
+    if (ended && !c->headed) vl_connection_refuse(c, 505, other_version); /* HTTP/2 begins like that */
     if (c->complete) llhttp_resume(&c->parser);
     else c->in_body = ended;
-    return used;
+    return c->close_after ? len : used;
 }
 
-/* Chunk sizes, and extensions nobody reads, may not outweigh the body. */
+/* Chunk sizes, and extensions nobody reads, may not outweigh the body by much. */
 static size_t feed_body(vl_connection *c, const char *bytes, size_t len)
 {
     size_t used = len;
@@ -288,46 +329,42 @@ static size_t feed_body(vl_connection *c, const char *bytes, size_t len)
     }
     c->raw_bytes += used;
     if (!content(c, e)) return len;
-    if (!c->streaming && c->raw_bytes > 2 * c->body.len + c->loop->limits->head_bytes) {
+    if (c->raw_bytes / CHUNK_SHARE > c->body_bytes + c->loop->limits->head_bytes) {
         vl_connection_refuse(c, 400, "chunk headers outweigh the body");
         return len;
     }
     return used;
 }
 
-/* The request is there: runs its route. */
-static void run(vl_connection *c)
+static void run_whole(vl_connection *c)
 {
-    if (!c->keep_alive || c->loop->draining) c->close_after = true;
-    if (!c->route) { /* answered at its head */
-        c->state = VL_IDLE;
-        return;
-    }
-    c->state = VL_ANSWERING;
-    if (c->streaming) {
-        c->route->end(&c->exchange);
-        return;
-    }
-    static const char padding[VL_JSON_PADDING];
-    size_t len = c->body.len;
-    c->body.max += VL_JSON_PADDING;
-    if (vl_buffer_append(&c->body, padding, sizeof padding) != VALENCE_OK) {
+    if (vl_buffer_reserve(&c->body, VL_JSON_PADDING) != VALENCE_OK) {
         vl_connection_refuse(c, 503, "out of memory for the body");
         return;
     }
-    c->body.max -= VL_JSON_PADDING;
-    c->body.len = len;
+    memset(c->body.data + c->body.len, 0, VL_JSON_PADDING);
     c->exchange.request.body = vl_buffer_span(&c->body);
     c->route->run(&c->exchange);
+}
+
+/* The request is there: runs its route. */
+static void run(vl_connection *c)
+{
+    c->state = VL_ANSWERING;
+    if (c->answered) vl_connection_answered(c); /* at its head; only now is it over */
+    else if (c->streaming) c->route->end(&c->exchange);
+    else run_whole(c);
 }
 
 size_t vl_connection_parse(vl_connection *c, const char *bytes, size_t len)
 {
     size_t at = 0;
+    c->parsing = true;
     while (at < len && !c->closing && !c->close_after && c->state != VL_ANSWERING) {
         if (c->state == VL_IDLE) begin(c);
         at += c->in_body ? feed_body(c, bytes + at, len - at) : feed_head(c, bytes + at, len - at);
-        if (c->complete && !c->refused && !c->closing) run(c);
+        if (c->complete && !c->closing && !c->close_after) run(c);
     }
+    c->parsing = false;
     return at;
 }

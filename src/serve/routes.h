@@ -20,8 +20,12 @@ typedef struct vl_route {
  * preflight). Called when the head is complete: x->request has no body yet. */
 const vl_route *vl_route_of(vl_exchange *x);
 
-/* Told of each finished exchange: metrics and access log. bytes: of the answer. */
+/* Told of each finished exchange: metrics and access log. bytes: of the answer. status 0: a counted
+ * one whose client went away first. */
 void vl_route_finished(vl_exchange *x, size_t bytes);
+
+/* The name of the i-th route, for metrics (names repeat); NULL past the end. */
+const char *vl_route_name(int i);
 
 /* The i-th segment of the path ("/a/b": 0 is "a"); empty past the end. */
 vl_span vl_path_segment(vl_span path, int i);

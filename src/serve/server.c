@@ -7,12 +7,17 @@
  * SIGTERM ends it now. */
 #include "serve/server.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,7 +38,8 @@ struct vl_server {
     pthread_t threads[LOOPS_MAX];
     int count, started;
     int port;
-    _Atomic int phase;
+    _Atomic int phase, connections, refused;
+    vl_front front;
     double since; /* when the phase began; first loop only */
     uv_signal_t term, interrupt;
 };
@@ -41,6 +47,7 @@ struct vl_server {
 vl_server_options vl_server_defaults(void)
 {
     return (vl_server_options){.host = "127.0.0.1", .port = 8080, .limits = vl_limits_defaults(),
+                               .front = {.cache = vl_cache_defaults()},
                                .grace_seconds = 5, .drain_seconds = 20};
 }
 
@@ -78,8 +85,8 @@ static void advance(vl_server *s, double now)
         atomic_store(&s->phase, DRAINING);
         s->since = now;
     } else if (at == DRAINING) {
-        bool idle = true;
-        for (int i = 0; i < s->count; i++) idle = idle && s->loops[i].connection_count == 0;
+        bool idle = atomic_load(&s->connections) == 0;
+        for (int i = 0; i < s->count; i++) idle = idle && s->loops[i].draining;
         if (idle || now - s->since >= s->options.drain_seconds) atomic_store(&s->phase, STOPPED);
     }
 }
@@ -139,6 +146,26 @@ static int port_of(const vl_loop *l)
                                          : ((struct sockaddr_in *)(void *)&a)->sin_port);
 }
 
+/* The first loop binds alone, so that a port another server has is an error; the others join it. */
+static int bind_shared(vl_loop *l, const struct sockaddr *address)
+{
+    bool first = l == l->server->loops;
+    int code = uv_tcp_init_ex(&l->uv, &l->tcp, address->sa_family);
+    l->has_tcp = code == 0;
+    l->tcp.data = l;
+    if (code == 0 && !first) code = share_port(l);
+    if (code == 0) code = uv_tcp_bind(&l->tcp, address, 0);
+    if (code == 0 && first) code = share_port(l);
+    return code;
+}
+
+/* "127.0.0.1:8080", "[::1]:8080" */
+static void write_address(char *out, size_t size, const char *host, int port)
+{
+    bool v6 = strchr(host, ':') != NULL;
+    snprintf(out, size, "%s%.100s%s:%d", v6 ? "[" : "", host, v6 ? "]" : "", port);
+}
+
 static vl_status listen_tcp(vl_loop *l, valence_error *error)
 {
     vl_server *s = l->server;
@@ -148,25 +175,38 @@ static vl_status listen_tcp(vl_loop *l, valence_error *error)
     int code = uv_ip4_addr(host, port, (struct sockaddr_in *)(void *)&address);
     if (code != 0) code = uv_ip6_addr(host, port, (struct sockaddr_in6 *)(void *)&address);
     if (code != 0) return vl_fail(error, VALENCE_ARGUMENT, "'%.100s' is no IP address", host);
-    code = uv_tcp_init_ex(&l->uv, &l->tcp, (unsigned)address.ss_family);
-    l->has_tcp = code == 0;
-    l->tcp.data = l;
-    if (code == 0) code = share_port(l);
-    if (code == 0) code = uv_tcp_bind(&l->tcp, (const struct sockaddr *)&address, 0);
+    code = bind_shared(l, (const struct sockaddr *)&address);
     if (code == 0) code = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_client);
     char where[160];
-    snprintf(where, sizeof where, "%.100s:%d", host, port);
+    write_address(where, sizeof where, host, port);
     if (code != 0) return fail_uv(code, "listen on", where, error);
     s->port = port_of(l);
     return VALENCE_OK;
 }
 
+/* Removes a socket that a killed server left: one that nobody answers at. Any other file stays, and
+ * makes binding fail. */
+static void remove_stale(const char *path, const struct sockaddr_un *address)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0 || !S_ISSOCK(info.st_mode)) return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return;
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 && errno == ECONNREFUSED) unlink(path);
+    close(fd);
+}
+
 static vl_status listen_local(vl_loop *l, const char *path, valence_error *error)
 {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return vl_fail(error, VALENCE_ARGUMENT, "cannot listen on '%.200s': longer than %zu bytes", path,
+                       sizeof address.sun_path - 1);
+    strcpy(address.sun_path, path);
+    remove_stale(path, &address);
     uv_pipe_init(&l->uv, &l->local, 0);
     l->has_local = true;
     l->local.data = l;
-    unlink(path); /* what a killed server left */
     int code = uv_pipe_bind(&l->local, path);
     if (code == 0) code = uv_listen((uv_stream_t *)&l->local, BACKLOG, on_client);
     return code == 0 ? VALENCE_OK : fail_uv(code, "listen on", path, error);
@@ -176,19 +216,24 @@ static vl_status open_loop(vl_server *s, vl_loop *l, valence_error *error)
 {
     l->server = s;
     l->limits = &s->options.limits;
+    l->connection_count = &s->connections;
+    l->refused_count = &s->refused;
     l->now = vl_clock_seconds();
     l->spare_head = l->spare_body = l->spare_answer = l->spare_out =
         (vl_buffer){.category = VL_MEM_REQUEST, .max = SIZE_MAX / 4};
     renew_date(l);
     l->read_buffer = vl_alloc(VL_MEM_REQUEST, VL_READ_BYTES);
-    if (!l->read_buffer || uv_loop_init(&l->uv) != 0) return vl_fail_memory(error, VL_READ_BYTES, "a loop");
+    if (!l->read_buffer || uv_loop_init(&l->uv) != 0) {
+        vl_free(l->read_buffer);
+        return vl_fail_memory(error, VL_READ_BYTES, "a loop");
+    }
     s->count++;
     uv_timer_init(&l->uv, &l->timer);
     uv_async_init(&l->uv, &l->wake, woken);
     l->timer.data = l->wake.data = l;
     uv_timer_start(&l->timer, tick, TICK_MS, TICK_MS);
     vl_service *service;
-    VL_TRY(vl_service_open(&service, s, s->set, l->limits, error));
+    VL_TRY(vl_service_open(&service, s, s->set, l->limits, &s->front, (int)(l - s->loops), error));
     l->routes = service;
     VL_TRY(listen_tcp(l, error));
     if (l == s->loops && s->options.local) return listen_local(l, s->options.local, error);
@@ -238,9 +283,21 @@ static void catch_signals(vl_server *s)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* A connection is a descriptor, and 1024 is what shells give. What the system refuses is not an
+ * error: clients past it are closed at once. */
+static void raise_descriptors(const vl_server *s)
+{
+    struct rlimit now;
+    rlim_t wanted = (rlim_t)s->options.limits.connections + 256;
+    if (getrlimit(RLIMIT_NOFILE, &now) != 0 || now.rlim_cur >= wanted) return;
+    now.rlim_cur = now.rlim_max < wanted ? now.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &now);
+}
+
 static vl_status open_all(vl_server *s, int loops, valence_error *error)
 {
     VL_TRY(vl_model_set_open(&s->set, s->options.models, s->options.model_count, error));
+    VL_TRY(vl_front_init(&s->front, &s->options.front, s->set, loops, error));
     s->loops = vl_alloc_zero(VL_MEM_REQUEST, (size_t)loops * sizeof *s->loops);
     if (!s->loops) return vl_fail_memory(error, (size_t)loops * sizeof *s->loops, "loops");
     for (int i = 0; i < loops; i++) VL_TRY(open_loop(s, &s->loops[i], error));
@@ -250,8 +307,8 @@ static vl_status open_all(vl_server *s, int loops, valence_error *error)
 
 static void tell(const vl_server *s)
 {
-    char where[300];
-    snprintf(where, sizeof where, "http://%.100s:%d", s->options.host, s->port);
+    char where[160] = "http://";
+    write_address(where + 7, sizeof where - 7, s->options.host, s->port);
     if (s->options.listening) s->options.listening(s->options.user, where);
 }
 
@@ -278,11 +335,12 @@ vl_status vl_server_run(const vl_server_options *options, valence_error *error)
     s->options = *options;
     int loops = options->threads > 0 ? options->threads : vl_cpu_count();
     if (loops > LOOPS_MAX) loops = LOOPS_MAX;
+    raise_descriptors(s);
     vl_status status = open_all(s, loops, error);
     if (status == VALENCE_OK) status = serve(s, error);
     for (int i = 0; i < s->count; i++) close_loop(&s->loops[i]);
-    if (s->options.local && status == VALENCE_OK) unlink(s->options.local);
     vl_free(s->loops);
+    vl_front_release(&s->front);
     vl_model_set_close(s->set);
     vl_free(s);
     return status;

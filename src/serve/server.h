@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/status.h"
+#include "serve/front.h"
 #include "serve/limits.h"
 
 typedef struct vl_server vl_server;
@@ -15,6 +16,7 @@ typedef struct vl_server_options {
     const char *local; /* path of a Unix socket besides, or NULL */
     int threads;       /* loops; 0: one per processor */
     vl_limits limits;
+    vl_front_options front; /* its cache is on unless told otherwise */
     double grace_seconds;            /* after SIGTERM: ready says no, all else goes on */
     double drain_seconds;            /* then: answers still owed are waited for */
     const char *const *models;       /* (model_count) files or names of shipped models */

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "serve/exchange.h"
+#include "serve/front.h"
 #include "serve/loop.h"
 #include "serve/model_set.h"
 #include "serve/server.h"
@@ -13,10 +14,14 @@ typedef struct vl_service {
     const vl_model_set *set;
     valence_context *contexts[VL_MODELS_MAX];
     vl_json_parser *parser;
+    const vl_front *front;
+    vl_meter *meter;    /* of this thread */
+    vl_buffer log_line; /* the access log's */
 } vl_service;
 
 vl_status vl_service_open(vl_service **out, const vl_server *server, const vl_model_set *set,
-                          const vl_limits *limits, valence_error *error);
+                          const vl_limits *limits, const vl_front *front, int thread,
+                          valence_error *error);
 void vl_service_close(vl_service *s); /* NULL is fine */
 
 static inline vl_service *vl_service_of(const vl_exchange *x)

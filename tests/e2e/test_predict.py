@@ -58,6 +58,20 @@ def test_texts_as_arguments():
         assert a["score"] == max(a["probabilities"].values()) == a["probabilities"][a["label"]]
 
 
+def test_arguments_go_to_a_file(tmp_path):
+    whole = valence("predict", "I loved it", "", "--format", "csv").out
+    r = valence("predict", "I loved it", "", "-o", tmp_path / "out.csv")
+    assert (r.out, (tmp_path / "out.csv").read_text(), os.listdir(tmp_path)) == ("", whole, ["out.csv"])
+    r = valence("predict", "I loved it", "-o", tmp_path / "no" / "out.csv", code=1)
+    assert r.err.startswith("valence: cannot create") and not r.out
+
+
+@pytest.mark.parametrize("option", [("--shard", "1/2"), ("--keep", "all"), ("--text", "review")])
+def test_what_speaks_of_files_is_refused_for_arguments(option):
+    r = valence("predict", "I loved it", *option, code=2)
+    assert f"{option[0]} needs a file to read (-i FILE)" in r.err
+
+
 def test_only_white_space_is_empty_and_words_are_not():
     answers = valence("predict", " \t\n", "...", "the").jsonl()
     assert answers[0]["empty"] is True and "empty" not in answers[2]
@@ -239,6 +253,17 @@ def test_keep_some_in_the_order_asked_for(rows_csv):
     assert "nope" in r.err and "rows.csv" in r.err
 
 
+def test_kept_names_never_meet(tmp_path):
+    """Whatever the input calls its columns: no two of the output have one name."""
+    path = write_csv(tmp_path / "x.csv", [("good", *"abcd")],
+                     ("text", "label", "input_label", "input_score", "label_2"))
+    for more, kept in (((), ["text", "input_label", "input_input_label", "input_score", "label_2"]),
+                       (("--top", 2), ["text", "input_label", "input_input_label", "input_score", "input_label_2"])):
+        names, row = [line.split(",") for line in valence("predict", "-i", path, "--keep", "all", *more).out.splitlines()]
+        assert names[-5:] == kept and row[-5:] == ["good", *"abcd"]
+        assert len(set(names)) == len(names)
+
+
 def test_keep_json_values_as_they_are(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text":"good","n":3,"deep":{"a":[1,null,true]},"score":"mine"}\n{"text":"bad"}\n')
@@ -358,6 +383,8 @@ def test_abstaining():
     assert valence("predict", "--min-confidence", "1", "I loved it").jsonl()[0]["label"] == "uncertain"
     assert valence("predict", "--min-confidence", "0.1", "I loved it").jsonl()[0]["label"] == "positive"
     assert "neutral band" in valence("predict", "-m", two, "--neutral-band", "0.7", "x", code=1).err
+    refused = valence("predict", "--neutral-band", "0.1", "x", code=2).err
+    assert "--neutral-band is for models of two classes, 'general' has 3" in refused
 
 
 # ---- Usage ---------------------------------------------------------------------------------------

@@ -298,7 +298,7 @@ def refused(folder, sentence, *args, code=1):
 @pytest.mark.parametrize("options,changed", [
     (("--format", "jsonl"), "--format"), (("--keep", "all"), "--keep"), (("--top", 1), "--top"),
     (("--text", "1"), "--text"), (("--min-confidence", 0.9), "--min-confidence"), (("--shard", "1/2"), "--shard"),
-    (("--neutral-band", 0.1), "--neutral-band"), (("--explain",), "--explain")])
+    (("--sentences",), "--sentences"), (("--explain",), "--explain")])
 def test_other_options_are_refused(stopped, tmp_path, options, changed):
     refused(copy(stopped, tmp_path), f"cannot resume 'o.csv': {changed} changed since",
             *arguments("in.csv", "o.csv", "--resume", *options))
@@ -372,6 +372,16 @@ def test_without_resume_the_old_run_is_replaced(stopped, big, tmp_path):
     valence("predict", "-i", "small.csv", "-o", "o.csv", cwd=folder)
     assert (folder / "o.csv").read_text().count("\n") == 2
     assert leftovers(folder / "o.csv") == []
+
+
+@pytest.mark.parametrize("args", [("clean", "A!"), ("tokenize", "A!"), ("predict", "A!")], ids=lambda a: a[0])
+def test_whoever_else_writes_the_file_ends_the_run(tmp_path, args):
+    """Its bytes would be taken for those that the state promises."""
+    out = tmp_path / "out.csv"
+    for path in (part(out), state(out)):
+        path.write_text("of an interrupted run")
+    valence(*args, "-o", out)
+    assert leftovers(out) == [] and out.exists()
 
 
 @pytest.mark.slow

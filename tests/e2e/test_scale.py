@@ -193,6 +193,12 @@ def test_many_classes_predict_and_eval(many):
     assert len(answers) == 2000 and all(len(a["probabilities"]) == 3 for a in answers) and r.peak < 400
     r = timed(folder, "eval", "-m", model, folder / "few.tsv", "--json")
     assert json.loads(r.out)["accuracy"] > 0.5 and r.seconds < 60 and r.peak < 300
+    r = timed(folder, "predict", "-m", model, "-i", folder / "few.tsv", "--shard", "1/20", "--top", "1000",
+              "--format", "jsonl", "-o", folder / "out.jsonl")
+    for line in (folder / "out.jsonl").read_text().splitlines():
+        p = list(json.loads(line)["probabilities"].values())
+        assert len(p) == 1000 and p == sorted(p, reverse=True)
+    assert r.seconds < 20
 
 
 def test_many_classes_logistic_says_so_early(many, tmp_path):

@@ -86,9 +86,27 @@ static void test_sum(void **state)
     }
 }
 
+/* As a model with huge weights has them: no level may lie outside of the colours. */
+static void test_no_number(void **state)
+{
+    (void)state;
+    valence_reason reasons[] = {{0, 1, INFINITY, 1}, {2, 3, -INFINITY, 1}, {4, 5, 1, 1}};
+    valence_place places[] = {{0, 1, 0}, {2, 3, 1}, {4, 5, 2}, {0, 1, 1}};
+    valence_explanation e = {.reasons = reasons, .reason_count = 3, .places = places};
+    for (e.place_count = 1; e.place_count <= 4; e.place_count++) {
+        size_t count;
+        vl_buffer b = heat_of("a b c", &e);
+        const cli_heat_word *w = cli_heat_words(&b, &count);
+        assert_int_equal(count, 3);
+        for (size_t i = 0; i < count; i++) assert_in_range(w[i].level, 0, CLI_HEAT_LEVELS);
+        vl_buffer_release(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_example), cmocka_unit_test(test_nothing),
-                                       cmocka_unit_test(test_sum)};
+                                       cmocka_unit_test(test_sum),
+                                       cmocka_unit_test(test_no_number)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

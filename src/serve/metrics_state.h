@@ -1,0 +1,43 @@
+/* metrics_state.h: the inside of the metrics, for the files that count (metrics.c) and write
+ * (metrics_text.c). */
+#ifndef VL_METRICS_STATE_H
+#define VL_METRICS_STATE_H
+
+#include "serve/histogram.h"
+#include "serve/metrics.h"
+
+/* Statuses that are told apart; all others are "other". */
+#define VL_CODE_LIST(X)                                                                            \
+    X(200) X(204) X(400) X(401) X(403) X(404) X(405) X(408) X(413) X(414) X(415) X(417) X(422)     \
+    X(424) X(429) X(431) X(500) X(501) X(503) X(504) X(505)
+
+enum {
+#define VL_CODE_ENUM(code) VL_CODE_##code,
+    VL_CODE_LIST(VL_CODE_ENUM)
+#undef VL_CODE_ENUM
+        VL_CODE_OTHER,
+    VL_CODES
+};
+
+struct vl_meter {
+    vl_counter requests[VL_METRIC_ROUTES_MAX][VL_CODES];
+    vl_histogram durations[VL_METRIC_ROUTES_MAX];
+    vl_histogram predicting;
+    vl_counter begun, ended;
+    const vl_metrics *metrics;
+    const char *last_name; /* the route of the request before, and its number */
+    int last_route;
+    vl_counter predictions[]; /* (metrics->label_total) */
+};
+
+struct vl_metrics {
+    const char *routes[VL_METRIC_ROUTES_MAX];
+    int route_count; /* the last one is "other" */
+    const vl_model_set *set;
+    int first_label[VL_MODELS_MAX]; /* where a model's labels begin in predictions; then "uncertain" */
+    int label_total;
+    int threads;
+    vl_meter *meters[]; /* (threads) */
+};
+
+#endif

@@ -1,0 +1,18 @@
+/* route_metrics.c: GET /metrics. */
+#include <stdatomic.h>
+
+#include "serve/route_list.h"
+#include "serve/service.h"
+
+void vl_route_metrics(vl_exchange *x)
+{
+    const vl_service *s = vl_service_of(x);
+    const vl_loop *l = x->loop;
+    vl_metrics_now now = {.connections = atomic_load(l->connection_count),
+                          .connections_refused = atomic_load(l->refused_count),
+                          .cache = vl_cache_counts_of(s->front->cache)};
+    if (vl_metrics_write(s->front->metrics, &now, x->out) == VALENCE_OK)
+        vl_exchange_answer(x, 200, "text/plain; version=0.0.4; charset=utf-8");
+    else
+        vl_exchange_error(x, 503, "Backend", 0, "out of memory for the metrics");
+}
