@@ -57,4 +57,21 @@ static inline char *made_model_file(made_model kind)
     return path;
 }
 
+/* Opened, its file already removed. */
+static inline valence_model *made_model_open(made_model kind, const valence_model_options *o)
+{
+    char *path = made_model_file(kind);
+    valence_model *m;
+    assert_int_equal(valence_model_open(&m, path, o, NULL), VALENCE_OK);
+    test_path_done(path);
+    return m;
+}
+
+static inline valence_context *made_context_open(const valence_model *m)
+{
+    valence_context *c;
+    assert_int_equal(valence_context_open(&c, m, NULL), VALENCE_OK);
+    return c;
+}
+
 #endif

@@ -3,7 +3,7 @@
 # Nothing missing: says and does nothing. Without apt it prints the list and stops.
 set -eu
 build="gcc g++ make libuv1-dev node-llhttp libcurl4-openssl-dev libsimdjson-dev libutf8proc-dev libxxhash-dev libzstd-dev zlib1g-dev"
-test="curl openssl nginx-light wrk prometheus libcmocka-dev python3 python3-venv zstd binutils qemu-user pkg-config groff-base zsh"
+test="chromium curl openssl nginx-light wrk prometheus libcmocka-dev python3 python3-venv zstd binutils qemu-user pkg-config groff-base zsh"
 bench="liblinear-tools"
 case "${1:-build}" in
 build) want="$build" ;;

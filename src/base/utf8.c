@@ -103,3 +103,10 @@ vl_status vl_utf8_repair(vl_buffer *out, vl_span text, uint64_t *replaced)
     }
     return VALENCE_OK;
 }
+
+size_t vl_utf8_cut(vl_span text, size_t most)
+{
+    if (text.len <= most) return text.len;
+    while (most > 0 && ((unsigned char)text.ptr[most] & 0xC0) == 0x80) most--;
+    return most;
+}

@@ -17,6 +17,9 @@ uint32_t vl_utf8_decode(const char *p, const char *end, int *len);
 /* Writes the 1..4 bytes of a scalar value; returns their number. */
 int vl_utf8_encode(char *out, uint32_t code_point);
 
+/* The longest beginning of at most `most` bytes that does not end inside a code point. */
+size_t vl_utf8_cut(vl_span text, size_t most);
+
 /* Number of leading bytes that are valid UTF-8: len when all are. */
 size_t vl_utf8_valid_prefix(const char *text, size_t len);
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/decimal.h"
+#include "base/utf8.h"
 #include "cli/heat.h"
 #include "cli/result_rows.h"
 
@@ -63,13 +64,6 @@ static vl_status escape(vl_buffer *out, vl_span text)
 {
     for (size_t i = 0; i < text.len; i++) VL_TRY(escape_byte(out, text.ptr[i]));
     return VALENCE_OK;
-}
-
-static size_t shown_length(vl_span text)
-{
-    size_t len = text.len < TEXT_MAX ? text.len : TEXT_MAX;
-    while (len > 0 && len < text.len && ((unsigned char)text.ptr[len] & 0xC0) == 0x80) len--;
-    return len;
 }
 
 static const char *class_of_sign(int sign)
@@ -132,7 +126,7 @@ static vl_status write_text(vl_buffer *out, const cli_row_style *style, vl_span 
                             const cli_answer_parts *parts)
 {
     const valence_explanation *e = &parts->explanation;
-    vl_span shown = {text.ptr, shown_length(text)};
+    vl_span shown = {text.ptr, vl_utf8_cut(text, TEXT_MAX)};
     VL_TRY(vl_buffer_append_text(out, "<p>"));
     if (style->explain) {
         int sign = cli_label_sign(style->labels[e->label_index]);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "base/utf8.h"
 #include "cli/heat.h"
 #include "cli/result_rows.h"
 
@@ -31,12 +32,10 @@ static vl_status write_printable(vl_buffer *out, vl_span text)
     return VALENCE_OK;
 }
 
-/* How much of a text is shown: cut between code points. */
+/* How much of a text is shown, with room for the dots behind it. */
 static size_t shown_length(vl_span text, size_t most)
 {
-    size_t len = text.len <= most ? text.len : most - 3;
-    while (len > 0 && len < text.len && ((unsigned char)text.ptr[len] & 0xC0) == 0x80) len--;
-    return len;
+    return text.len <= most ? text.len : vl_utf8_cut(text, most - 3);
 }
 
 static vl_status write_snippet(vl_buffer *out, vl_span text)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/ranking.h"
+#include "kernels/argmax.h"
 
 vl_status vl_evaluation_init(vl_evaluation *e, int32_t K, _Atomic int64_t *room,
                              valence_error *error)
@@ -30,14 +31,6 @@ void vl_evaluation_release(vl_evaluation *e)
     vl_free(e->hit);
     if (e->hit) vl_buffer_release(&e->kept);
     memset(e, 0, sizeof *e);
-}
-
-static int32_t best_of(const float *p, int32_t K)
-{
-    int32_t best = 0;
-    for (int32_t k = 1; k < K; k++)
-        if (p[k] > p[best]) best = k;
-    return best;
 }
 
 static bool keeps_all_scores(const vl_evaluation *e)
@@ -73,7 +66,7 @@ static int bin_of(float score)
 vl_status vl_evaluation_add(vl_evaluation *e, const float *probabilities, int32_t label)
 {
     assert(label >= 0 && label < e->K);
-    int32_t best = best_of(probabilities, e->K);
+    int32_t best = vl_argmax(probabilities, e->K);
     double p = probabilities[label];
     e->examples++;
     e->right += best == label;
@@ -190,7 +183,7 @@ static uint32_t key_of_confidence(const vl_evaluation *e, int64_t i, int32_t k)
     const float *row = row_at(e, i);
     (void)k;
     if (!keeps_all_scores(e)) return vl_rank_key(row[2], row[0] == row[1]);
-    int32_t best = best_of(row + 1, e->K);
+    int32_t best = vl_argmax(row + 1, e->K);
     return vl_rank_key(row[1 + best], (int32_t)row[0] == best);
 }
 

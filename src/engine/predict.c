@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/context.h"
+#include "kernels/argmax.h"
 #include "kernels/softmax.h"
 
 valence_status valence_context_open(valence_context **context, const valence_model *model,
@@ -35,14 +36,6 @@ void valence_context_close(valence_context *c)
     vl_free(c);
 }
 
-static int best_of(const float *p, int32_t K)
-{
-    int32_t best = 0;
-    for (int32_t k = 1; k < K; k++)
-        if (p[k] > p[best]) best = k;
-    return best;
-}
-
 /* The label a person is told: the best class, unless the options ask to abstain. */
 static const char *decide(const valence_model *m, const float *p, int best)
 {
@@ -54,7 +47,7 @@ static const char *decide(const valence_model *m, const float *p, int best)
 void vl_context_decide(const valence_context *c, const float *probabilities,
                        valence_prediction *prediction)
 {
-    int best = best_of(probabilities, c->model->model->K);
+    int best = vl_argmax(probabilities, c->model->model->K);
     prediction->label = decide(c->model, probabilities, best);
     prediction->label_index = best;
     prediction->score = probabilities[best];

@@ -16,22 +16,6 @@ typedef struct answer {
     size_t count;
 } answer;
 
-static valence_model *open_made(made_model kind, const valence_model_options *o)
-{
-    char *path = made_model_file(kind);
-    valence_model *m;
-    assert_int_equal(valence_model_open(&m, path, o, NULL), VALENCE_OK);
-    test_path_done(path);
-    return m;
-}
-
-static valence_context *open_context(const valence_model *m)
-{
-    valence_context *c;
-    assert_int_equal(valence_context_open(&c, m, NULL), VALENCE_OK);
-    return c;
-}
-
 static answer ask(valence_context *c, const char *text, size_t len)
 {
     answer a;
@@ -52,8 +36,8 @@ static void check_range(const answer *a, size_t i, const char *text, const char 
 static void test_offsets(void **state)
 {
     (void)state;
-    valence_model *m = open_made(two, NULL);
-    valence_context *c = open_context(m);
+    valence_model *m = made_model_open(two, NULL);
+    valence_context *c = made_context_open(m);
     const char *text = " \xE2\x80\x9CGr\xC3\xB6\xC3\x9F"
                        "e!\xE2\x80\x9D \xF0\x9F\x98\x80\xC2\xA0\xC3\x89t\xC3\xA9\xE2\x80\xA6\n\n"
                        "\xE5\xA5\xBD\xE3\x80\x82\xE5\xA5\xBD \n";
@@ -72,7 +56,7 @@ static void test_offsets(void **state)
 /* One sentence: document, sentence and plain prediction are the same to the bit. */
 static void check_single(valence_model *m, const char *text)
 {
-    valence_context *c = open_context(m), *plain = open_context(m);
+    valence_context *c = made_context_open(m), *plain = made_context_open(m);
     valence_prediction p;
     size_t K = (size_t)m->model->K;
     answer a = ask(c, text, strlen(text));
@@ -96,7 +80,7 @@ static void test_single(void **state)
     (void)state;
     const made_model kinds[] = {two, three};
     for (size_t i = 0; i < LENGTH(kinds); i++) {
-        valence_model *m = open_made(kinds[i], NULL);
+        valence_model *m = made_model_open(kinds[i], NULL);
         check_single(m, "  k0w1 w2 w3 unknown!\n");
         check_single(m, "one word");
         for (uint64_t n = 0; n < 50; n++) {
@@ -113,7 +97,7 @@ static void test_single(void **state)
 /* Says the rule again, plainly: the mean by words; mixed where two classes have a quarter each. */
 static bool check_rule(const valence_model *m, const answer *a, const char *text)
 {
-    valence_context *c = open_context(m);
+    valence_context *c = made_context_open(m);
     int K = m->model->K;
     double mean[64] = {0}, clear[64] = {0}, total = 0;
     for (size_t i = 0; i < a->count; i++) {
@@ -163,8 +147,8 @@ static char *made_document(char *p, int K, uint64_t seed)
 static void check_documents(made_model kind, double band, double least)
 {
     valence_model_options o = {.neutral_band = band, .min_confidence = least};
-    valence_model *m = open_made(kind, &o);
-    valence_context *c = open_context(m);
+    valence_model *m = made_model_open(kind, &o);
+    valence_context *c = made_context_open(m);
     int mixed = 0;
     for (uint64_t seed = 0; seed < 200; seed++) {
         char text[4000];
@@ -198,8 +182,8 @@ static const char *label_of(valence_context *c, const char *text)
 static void test_mixed(void **state)
 {
     (void)state;
-    valence_model *m = open_made(two, NULL);
-    valence_context *c = open_context(m);
+    valence_model *m = made_model_open(two, NULL);
+    valence_context *c = made_context_open(m);
 #define ZERO "k0w1 k0w2 k0w3 k0w4. "
 #define ONE  "k1w1 k1w2 k1w3 k1w4. "
     assert_string_equal(label_of(c, ZERO ONE), "mixed");
@@ -223,7 +207,7 @@ static void test_shipped(void **state)
         "The meeting is on Tuesday. ", "It has two doors. ", "What a waste of money! "};
     valence_model *m;
     assert_int_equal(valence_model_open(&m, "general", NULL, NULL), VALENCE_OK);
-    valence_context *c = open_context(m);
+    valence_context *c = made_context_open(m);
     int mixed = 0;
     for (size_t i = 0; i < LENGTH(said); i++)
         for (size_t j = 0; j < LENGTH(said); j++) {
@@ -242,8 +226,8 @@ static void test_empty(void **state)
 {
     (void)state;
     static const char *const empty[] = {"", "  \n\n ", "\xFF\xFE", "...\n\n!", "\xC2\xA0"};
-    valence_model *m = open_made(three, NULL); /* its words have no marks */
-    valence_context *c = open_context(m), *plain = open_context(m);
+    valence_model *m = made_model_open(three, NULL); /* its words have no marks */
+    valence_context *c = made_context_open(m), *plain = made_context_open(m);
     valence_prediction prior;
     assert_int_equal(valence_context_predict(plain, "", 0, &prior, NULL), VALENCE_OK);
     ask(c, "k0w1. k0w2.", 11);
@@ -266,8 +250,8 @@ static void test_empty_sentence(void **state)
     (void)state;
     made_model kind = three;
     kind.passes |= VL_CLEAN_ONE(HTML);
-    valence_model *m = open_made(kind, NULL);
-    valence_context *c = open_context(m), *plain = open_context(m);
+    valence_model *m = made_model_open(kind, NULL);
+    valence_context *c = made_context_open(m), *plain = made_context_open(m);
     const char *text = "k0w1 k0w2.\n\n<a><b>\n\nw1";
     valence_prediction p;
     answer a = ask(c, text, strlen(text));
@@ -289,8 +273,8 @@ static void test_empty_sentence(void **state)
 static void test_limit(void **state)
 {
     (void)state;
-    valence_model *m = open_made(two, NULL);
-    valence_context *c = open_context(m);
+    valence_model *m = made_model_open(two, NULL);
+    valence_context *c = made_context_open(m);
     const char *text = "One. Two. Three. Four.";
     answer a = ask(c, "One.", 4);
     assert_int_equal(c->sentences.max, 1 << 24);
@@ -320,8 +304,8 @@ static void test_allocations(void **state)
     (void)state;
     const made_model kinds[] = {two, three};
     for (size_t i = 0; i < LENGTH(kinds); i++) {
-        valence_model *m = open_made(kinds[i], NULL);
-        valence_context *c = open_context(m);
+        valence_model *m = made_model_open(kinds[i], NULL);
+        valence_context *c = made_context_open(m);
         char *text = many_sentences(1000);
         int64_t fresh = vl_mem_usage_total().current;
         assert_int_equal(ask(c, text, strlen(text)).count, 1000);
@@ -339,11 +323,11 @@ static void test_allocations(void **state)
 static void test_no_memory(void **state)
 {
     (void)state;
-    valence_model *m = open_made(three, NULL);
+    valence_model *m = made_model_open(three, NULL);
     char *text = many_sentences(100);
     int64_t before = vl_mem_usage_total().current, failed = 0;
     for (bool more = true; more;) {
-        valence_context *c = open_context(m);
+        valence_context *c = made_context_open(m);
         valence_error error = {0};
         answer a;
         vl_mem_fail_from(failed + 1);

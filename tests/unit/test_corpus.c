@@ -3,26 +3,11 @@
  * order. */
 #include "made_corpus.h"
 
+#include "folder_fixture.h"
+
 #include <math.h>
 
 #include "base/mem.h"
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/valence_corpus_XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
 
 /* A data specification; the string is reused after eight calls. */
 static const char *file_of(const char *name, const char *text, const char *map)

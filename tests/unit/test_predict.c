@@ -12,22 +12,6 @@
 static const made_model two = {.K = 2, .logistic = true, .dtype = VL_I8};
 static const made_model three = {.K = 3, .dtype = VL_I8, .passes = VL_CLEAN_DEFAULT};
 
-static valence_model *open_model(made_model kind, const valence_model_options *o)
-{
-    char *path = made_model_file(kind);
-    valence_model *m;
-    assert_int_equal(valence_model_open(&m, path, o, NULL), VALENCE_OK);
-    test_path_done(path);
-    return m;
-}
-
-static valence_context *open_context(const valence_model *m)
-{
-    valence_context *c;
-    assert_int_equal(valence_context_open(&c, m, NULL), VALENCE_OK);
-    return c;
-}
-
 static void predict(valence_context *c, const char *text, valence_prediction *p)
 {
     assert_int_equal(valence_context_predict(c, text, strlen(text), p, NULL), VALENCE_OK);
@@ -39,8 +23,8 @@ static void test_prediction(void **state)
     const made_model kinds[] = {
         two, three, {.K = 40, .logistic = true, .dtype = VL_F32, .capacity = 20000}};
     for (size_t i = 0; i < LENGTH(kinds); i++) {
-        valence_model *m = open_model(kinds[i], NULL);
-        valence_context *c = open_context(m);
+        valence_model *m = made_model_open(kinds[i], NULL);
+        valence_context *c = made_context_open(m);
         valence_model_info info;
         int right = 0;
         valence_model_describe(m, &info);
@@ -81,8 +65,8 @@ static void test_empty(void **state)
     (void)state;
     static const char *const empty[] = {"", "  \n\t ", "\xFF\xFE", "\xC2\xA0"};
     static const char *const some[] = {"x", "quite unknown", "k1w1"};
-    valence_model *m = open_model(two, NULL);
-    valence_context *c = open_context(m);
+    valence_model *m = made_model_open(two, NULL);
+    valence_context *c = made_context_open(m);
     valence_prediction p, first;
     predict(c, "", &first);
     float prior[2];
@@ -111,8 +95,8 @@ static void test_empty(void **state)
 static void check_options(made_model kind, double band, double least)
 {
     valence_model_options o = {.neutral_band = band, .min_confidence = least};
-    valence_model *m = open_model(kind, &o);
-    valence_context *c = open_context(m);
+    valence_model *m = made_model_open(kind, &o);
+    valence_context *c = made_context_open(m);
     valence_model_info info;
     valence_model_describe(m, &info);
     int neutral = 0, uncertain = 0, sure = 0;
@@ -156,13 +140,13 @@ static void test_context_is_clean(void **state)
     for (int counts = 0; counts < 2; counts++) {
         made_model kind = three;
         kind.counts = counts;
-        valence_model *m = open_model(kind, NULL);
-        valence_context *used = open_context(m);
+        valence_model *m = made_model_open(kind, NULL);
+        valence_context *used = made_context_open(m);
         for (uint64_t i = 0; i < 100; i++) {
             char text[400];
             valence_prediction a, b;
             *made_text(text, (int)(i % 3), i) = '\0';
-            valence_context *fresh = open_context(m);
+            valence_context *fresh = made_context_open(m);
             predict(used, text, &a);
             predict(fresh, text, &b);
             assert_memory_equal(a.logits, b.logits, 3 * sizeof(float));
@@ -213,7 +197,7 @@ static void test_threads(void **state)
     (void)state;
     static shared s;
     pthread_t threads[THREADS];
-    s.m = open_model(three, NULL);
+    s.m = made_model_open(three, NULL);
     for (uint64_t n = 0; n < TEXTS; n++) {
         char text[400];
         valence_prediction p;
@@ -238,8 +222,8 @@ static void test_instruction_sets(void **state)
     const made_model kinds[] = {
         two, three, {.K = 2, .dtype = VL_F16, .counts = true, .logistic = true}};
     for (size_t i = 0; i < LENGTH(kinds); i++) {
-        valence_model *m = open_model(kinds[i], NULL);
-        valence_context *c = open_context(m);
+        valence_model *m = made_model_open(kinds[i], NULL);
+        valence_context *c = made_context_open(m);
         for (uint64_t n = 0; n < 300; n++) {
             char text[800];
             float expected[3];
@@ -269,8 +253,8 @@ static void test_allocations(void **state)
     (void)state;
     const made_model kinds[] = {two, three};
     for (size_t i = 0; i < LENGTH(kinds); i++) {
-        valence_model *m = open_model(kinds[i], NULL);
-        valence_context *c = open_context(m);
+        valence_model *m = made_model_open(kinds[i], NULL);
+        valence_context *c = made_context_open(m);
         valence_prediction p;
         char longest[2000];
         memset(longest, 'x', sizeof longest);
@@ -292,7 +276,7 @@ static void test_allocations(void **state)
 static void test_no_memory(void **state)
 {
     (void)state;
-    valence_model *m = open_model(three, NULL);
+    valence_model *m = made_model_open(three, NULL);
     valence_prediction p;
     valence_error error = {0};
     for (int64_t n = 1;; n++) {
