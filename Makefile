@@ -56,9 +56,10 @@ $(O)/%.o: src/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c $< -o $@
 
-$(O)/llhttp/%.o: /usr/share/llhttp/%.c
+# No prerequisite: on a new machine the source comes only with deps-build, after make has looked.
+$(LLHTTP_OBJ): $(O)/llhttp/%.o:
 	@mkdir -p $(@D)
-	$(CC) -I/usr/share/include/llhttp -std=c17 -w $(COMMON) -c $< -o $@
+	$(CC) -I/usr/share/include/llhttp -std=c17 -w $(COMMON) -c /usr/share/llhttp/$*.c -o $@
 
 # The default model is part of the library.
 $(O)/engine/embedded_model.o: models/general.safetensors
