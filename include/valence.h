@@ -68,17 +68,30 @@ const char *valence_status_text(valence_status status);
 
 typedef struct valence_model valence_model;
 
+/* What becomes of a text with more tokens than a model of the transformer family can read. */
+typedef enum valence_truncation {
+    VALENCE_AS_MODEL,            /* as the model was opened; for opening itself: VALENCE_WINDOWS */
+    VALENCE_WINDOWS,             /* read whole, in overlapping windows whose logits are averaged */
+    VALENCE_TRUNCATE_RIGHT,      /* the end is left out */
+    VALENCE_TRUNCATE_LEFT,       /* the beginning is left out */
+    VALENCE_TRUNCATE_HEAD_TAIL,  /* the middle is left out: a quarter of the room is for the head */
+    VALENCE_TRUNCATE_NEVER       /* VALENCE_LIMIT, with both numbers in the message */
+} valence_truncation;
+
 typedef struct valence_model_options {
     double neutral_band;   /* two-class models: below this distance |p - 1/2| the label is "neutral".
                             * 0: never */
     double min_confidence; /* below this probability the label is "uncertain". 0: never; negative:
                             * as the model file says (train --min-precision), else never */
+    int max_length;                /* tokens of a text, special ones included; 0: all the model can */
+    valence_truncation truncation; /* of longer ones */
+    int threads; /* that share one call of a context, for models that profit; 0 counts as 1 */
 } valence_model_options;
 
 valence_model_options valence_model_defaults(void);
 
-/* Opens a model: a path to a .safetensors file, or the name of a shipped model ("general" is part of
- * the library; others are looked for in $VALENCE_MODELS, beside the program, and in
+/* Opens a model: a path to a .safetensors file, a folder as Hugging Face has them (config.json,
+ * model.safetensors, tokenizer.json), or the name of a shipped model ("general" is part of the library; others are looked for in $VALENCE_MODELS, beside the program, and in
  * share/valence/models). options NULL: the defaults. The file is mapped, not copied; replace model
  * files by rename. Errors name the file and what is wrong with it. */
 valence_status valence_model_open(valence_model **model, const char *name_or_path,
@@ -90,8 +103,9 @@ void valence_model_close(valence_model *model);
 typedef struct valence_model_info {
     const char *name;   /* as given to valence_model_open */
     const char *path;   /* the file, or "embedded" */
-    const char *family; /* "naive-bayes", "logistic" */
-    const char *dtype;  /* of the weights: "I8", "F16", "F32" */
+    const char *family; /* "naive-bayes", "logistic", "transformer" */
+    const char *architecture; /* of a transformer: "bert", "distilbert", "roberta", ..; else "" */
+    const char *dtype;  /* of the weights: "I8", "F16", "BF16", "F32" */
     int label_count;
     const char *const *labels; /* (label_count) */
     uint64_t bytes;            /* of the file */
@@ -100,7 +114,10 @@ typedef struct valence_model_info {
     double min_confidence; /* in force: of the options, else of the file; 0: never abstains */
     const char *card; /* JSON: data, accuracy, command, date; "{}" if it has none */
     double load_seconds;
-    const char *checksum; /* 16 hexadecimal digits that the file states of itself */
+    const char *checksum; /* 16 hexadecimal digits that the file states of itself, or "" */
+    int slow;        /* 1: an answer takes milliseconds, and texts are better answered together */
+    int max_length;  /* in force: tokens of a text, special ones included; 0: no limit */
+    int multi_label; /* 1: classes do not exclude each other; probabilities do not add up to 1 */
 } valence_model_info;
 
 /* Fills info; its strings belong to the model. */
@@ -113,6 +130,9 @@ typedef struct valence_prediction {
     int label_index;   /* of the most probable class */
     double score;      /* its probability */
     int empty;         /* 1: the text has no words; the answer is the prior */
+    int tokens;        /* read, special ones included; 0 where the model has no tokens */
+    int windows;       /* 1, or more for a long text read in windows */
+    int truncated;     /* 1: a part of the text was not read */
     const float *probabilities; /* (label_count), by label order */
     const float *logits;        /* (label_count), before temperature */
 } valence_prediction;
@@ -134,6 +154,29 @@ void valence_context_close(valence_context *context); /* NULL is fine */
 /* As valence_predict; probabilities and logits live until the context's next prediction. */
 valence_status valence_context_predict(valence_context *context, const char *text, size_t len,
                                        valence_prediction *prediction, valence_error *error);
+
+/* ---- Many texts at once ---------------------------------------------------------------------- */
+
+/* A text as its model reads it: cleaned, cut into tokens or n-grams. Encoding is cheap beside
+ * answering with a slow model, and tells how much work the answer will be. An encoding is constant
+ * and outlives its context, not its model; contexts of the same model may answer it. */
+typedef struct valence_encoding valence_encoding;
+
+valence_status valence_context_encode(valence_context *context, const char *text, size_t len,
+                                      valence_truncation truncation, valence_encoding **encoding,
+                                      valence_error *error);
+void valence_encoding_close(valence_encoding *encoding); /* NULL is fine */
+
+/* What the model has to read: tokens of all windows, special ones included; of classic models the
+ * known n-grams. At least 1. */
+int64_t valence_encoding_tokens(const valence_encoding *encoding);
+
+/* Answers count encodings together, in their order, without padding: predictions (count). An answer
+ * does not depend on the others. probabilities and logits live until the context's next call. */
+valence_status valence_context_predict_encodings(valence_context *context,
+                                                 const valence_encoding *const *encodings,
+                                                 size_t count, valence_prediction *predictions,
+                                                 valence_error *error);
 
 /* ---- Explanation ----------------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 #ifndef VL_CONTEXT_H
 #define VL_CONTEXT_H
 
+#include "engine/encoding.h"
 #include "engine/engine_model.h"
 #include "text/feature_places.h"
 
@@ -21,7 +22,21 @@ struct valence_context {
     vl_feature_places places;      /* of explain.c */
     vl_buffer weights;             /* likewise: (ids) floats */
     vl_sentence_scratch sentences;
+    vl_buffer together; /* of predict_many.c: one batch of many encodings, and their answers */
 };
+
+/* The model's logits (B,K) of a batch, with what memory and threads the context has for it. */
+vl_status vl_context_forward(valence_context *c, const vl_batch *batch, float *logits,
+                             valence_error *error);
+
+/* From logits (K) to probabilities (K), label and score. */
+void vl_context_conclude(const valence_context *c, const float *logits, float *probabilities,
+                         valence_prediction *prediction);
+
+/* valence_context_predict_encodings for encodings of the context's model; count >= 1. */
+vl_status vl_context_answer_encodings(valence_context *c, const valence_encoding *const *encodings,
+                                      size_t count, valence_prediction *predictions,
+                                      valence_error *error);
 
 /* From features to answer: logits, probabilities, label. words: how many the text has. */
 vl_status vl_context_score(valence_context *c, const vl_batch *batch, uint64_t words,

@@ -137,6 +137,7 @@ void valence_model_describe(const valence_model *m, valence_model_info *info)
     *info = (valence_model_info){.name = m->name,
                                  .path = m->path,
                                  .family = m->model->class->family,
+                                 .architecture = "",
                                  .dtype = weight ? vl_dtype_name(weight->dtype) : "",
                                  .label_count = m->model->K,
                                  .labels = (const char *const *)m->labels,

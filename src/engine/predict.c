@@ -32,6 +32,7 @@ void valence_context_close(valence_context *c)
     vl_feature_places_release(&c->places);
     vl_buffer_release(&c->weights);
     vl_sentence_scratch_release(&c->sentences);
+    vl_buffer_release(&c->together);
     vl_free(c->logits);
     vl_free(c);
 }
@@ -54,15 +55,33 @@ void vl_context_decide(const valence_context *c, const float *probabilities,
     prediction->probabilities = probabilities;
 }
 
+vl_status vl_context_forward(valence_context *c, const vl_batch *batch, float *logits,
+                             valence_error *error)
+{
+    const vl_model *m = c->model->model;
+    vl_status status = m->class->forward(m, batch, &(vl_run){0}, logits);
+    return status == VALENCE_OK ? status
+                                : vl_fail(error, status, "out of memory for a batch of %d texts", batch->B);
+}
+
+void vl_context_conclude(const valence_context *c, const float *logits, float *probabilities,
+                         valence_prediction *prediction)
+{
+    const valence_model *m = c->model;
+    assert(m->temperature > 0);
+    vl_softmax(probabilities, logits, 1, m->model->K, m->temperature);
+    vl_context_decide(c, probabilities, prediction);
+    prediction->logits = logits;
+}
+
 vl_status vl_context_score(valence_context *c, const vl_batch *batch, uint64_t words,
                            valence_prediction *prediction)
 {
-    const valence_model *m = c->model;
-    VL_TRY(m->model->class->forward(m->model, batch, NULL, c->logits));
-    vl_softmax(c->probabilities, c->logits, 1, m->model->K, m->temperature);
-    assert(batch->B == 1 && m->temperature > 0);
-    *prediction = (valence_prediction){.empty = words == 0, .logits = c->logits};
-    vl_context_decide(c, c->probabilities, prediction);
+    const vl_model *m = c->model->model;
+    assert(batch->B == 1);
+    VL_TRY(m->class->forward(m, batch, &(vl_run){0}, c->logits));
+    *prediction = (valence_prediction){.empty = words == 0, .windows = 1};
+    vl_context_conclude(c, c->logits, c->probabilities, prediction);
     return VALENCE_OK;
 }
 

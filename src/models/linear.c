@@ -92,10 +92,10 @@ static void score_text(const vl_linear *m, float *logits, const int32_t *ids, co
     for (int32_t k = 0; k < m->head.K; k++) logits[k] = m->bias[k] + logits[k] / norm;
 }
 
-static vl_status linear_forward(const vl_model *model, const vl_batch *batch, void *scratch,
+static vl_status linear_forward(const vl_model *model, const vl_batch *batch, const vl_run *run,
                                 float *logits)
 {
-    (void)scratch;
+    (void)run;
     const vl_linear *m = (const vl_linear *)model;
     for (int32_t b = 0; b < batch->B; b++) {
         int32_t from = batch->offsets[b], count = batch->offsets[b + 1] - from;
@@ -118,9 +118,9 @@ static void linear_contributions(const vl_model *model, const vl_batch *batch, i
     *bias = m->bias[k];
 }
 
-static size_t linear_scratch(const vl_model *model, int32_t B, int64_t T)
+static size_t linear_scratch(const vl_model *model, int32_t B, int64_t T, int threads)
 {
-    (void)model, (void)B, (void)T;
+    (void)model, (void)B, (void)T, (void)threads;
     return 0;
 }
 

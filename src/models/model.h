@@ -7,8 +7,17 @@
 #include "base/batch.h"
 #include "base/graph.h"
 #include "base/store.h"
+#include "base/workers.h"
 
 typedef struct vl_model vl_model;
+struct vl_trace;
+
+/* What one forward pass may use. The zeroed struct is fine for a model that needs no scratch. */
+typedef struct vl_run {
+    void *scratch;          /* as much as the model's scratch() says, 64-byte aligned */
+    vl_workers *workers;    /* share the work of this one pass; NULL: the calling thread alone */
+    struct vl_trace *trace; /* where the time goes is added here; NULL: not wanted */
+} vl_run;
 
 typedef struct vl_model_class {
     const char *family; /* one of the names a file's metadata may give */
@@ -16,14 +25,17 @@ typedef struct vl_model_class {
     /* Makes a model of the store's tensors and metadata. Checks all shapes. */
     vl_status (*build)(vl_model **out, const vl_store *store, valence_error *error);
 
-    /* Bytes of scratch (64-byte aligned) that forward needs for at most B texts of T entries in
-     * all. 0: none. */
-    size_t (*scratch)(const vl_model *m, int32_t B, int64_t T);
+    /* Bytes of scratch that forward needs for at most B texts of T entries in all, on that many
+     * threads. 0: none. */
+    size_t (*scratch)(const vl_model *m, int32_t B, int64_t T, int threads);
 
-    /* logits: (B,K) row-major. batch ids must lie in [0, vl_model.inputs). */
-    vl_status (*forward)(const vl_model *m, const vl_batch *batch, void *scratch, float *logits);
+    /* logits: (B,K) row-major. batch ids must lie in [0, vl_model.inputs). A text's logits do not
+     * depend on the other texts of the batch, nor on the number of threads. */
+    vl_status (*forward)(const vl_model *m, const vl_batch *batch, const vl_run *run,
+                         float *logits);
 
-    /* Of a batch of one text: what each entry adds to class k's logit, out (T); what is left, *bias. */
+    /* Of a batch of one text: what each entry adds to class k's logit, out (T); what is left, *bias.
+     * NULL: the model's logits are no sums (such models are explained by leaving words out). */
     void (*contributions)(const vl_model *m, const vl_batch *batch, int32_t k, float *out,
                           float *bias);
 

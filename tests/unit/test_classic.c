@@ -56,7 +56,7 @@ static double accuracy_on(const trained *t, const vl_classic_options *o, const v
         vl_batch b;
         int best = 0;
         vl_features_of_text(&f, s, c->examples[i].text, &b, NULL);
-        m->class->forward(m, &b, NULL, logits);
+        m->class->forward(m, &b, &(vl_run){0}, logits);
         for (int k = 1; k < m->K; k++)
             if (logits[k] > logits[best]) best = k;
         right += best == vl_corpus_label(c, i);

@@ -141,16 +141,16 @@ static void check_forward(const made *m, const vl_model *model, const texts *t, 
     double expected[K_MOST];
     assert_int_equal(model->K, m->K);
     assert_int_equal(model->inputs, SLOTS);
-    assert_int_equal(model->class->scratch(model, 24, t->offsets[24]), 0);
+    assert_int_equal(model->class->scratch(model, 24, t->offsets[24], 1), 0);
     logits[24 * m->K] = 42;
-    assert_int_equal(model->class->forward(model, &t->batch, NULL, logits), VALENCE_OK);
+    assert_int_equal(model->class->forward(model, &t->batch, &(vl_run){0}, logits), VALENCE_OK);
     assert_true(logits[24 * m->K] == 42);
     for (int b = 0; b < 24; b++) {
         int32_t from = t->offsets[b], n = t->offsets[b + 1] - from, one[2] = {0, n};
         plain_logits(expected, m, t->ids + from, weights ? t->x + from : NULL, n);
         for (int k = 0; k < m->K; k++) assert_true(fabs(expected[k] - logits[b * m->K + k]) < 2e-4);
         vl_batch single = {t->ids + from, weights ? t->x + from : NULL, one, 1};
-        model->class->forward(model, &single, NULL, alone); /* alone: the same bits */
+        model->class->forward(model, &single, &(vl_run){0}, alone); /* alone: the same bits */
         assert_memory_equal(alone, logits + b * m->K, (size_t)m->K * sizeof *alone);
     }
 }
@@ -166,7 +166,7 @@ static void check_explanation(const made *m, const vl_model *model, const texts 
 {
     const vl_linear *linear = (const vl_linear *)model;
     float logits[24 * K_MOST];
-    model->class->forward(model, &t->batch, NULL, logits);
+    model->class->forward(model, &t->batch, &(vl_run){0}, logits);
     for (int b = 0; b < 24; b++) {
         int32_t from = t->offsets[b], n = t->offsets[b + 1] - from;
         const float *x = weights ? t->x + from : NULL;
@@ -397,7 +397,7 @@ static void check_graph(const made *m, const vl_model *model, const texts *t, bo
         for (size_t i = 0; i < vl_graph_nodes(g); i++) run_node(&run, vl_graph_node_at(g, i));
         array *out = value(&run, vl_graph_output_at(g, 0)->name);
         assert_true(out->rank == 2 && out->shape[0] == 24 && out->shape[1] == m->K);
-        model->class->forward(model, &t->batch, NULL, logits);
+        model->class->forward(model, &t->batch, &(vl_run){0}, logits);
         for (int i = 0; i < 24 * m->K; i++) assert_true(fabs(out->v[i] - logits[i]) < 2e-4);
         for (int i = 0; i < run.count; i++) free(run.values[i].v);
     }

@@ -25,9 +25,9 @@ static void encoder_close(vl_model *m)
 }
 
 /* Longest text T: its T*C states, and T scores of one token against the others. */
-static size_t encoder_scratch(const vl_model *m, int32_t B, int64_t T)
+static size_t encoder_scratch(const vl_model *m, int32_t B, int64_t T, int threads)
 {
-    (void)m, (void)B;
+    (void)m, (void)B, (void)threads;
     return (size_t)T * C * sizeof(float) * 2 + (size_t)T * sizeof(float);
 }
 
@@ -49,12 +49,12 @@ static void attend(float *state, float *scores, const float *x, int32_t T)
     }
 }
 
-static vl_status encoder_forward(const vl_model *model, const vl_batch *batch, void *scratch,
+static vl_status encoder_forward(const vl_model *model, const vl_batch *batch, const vl_run *run,
                                  float *logits)
 {
     const encoder *m = (const encoder *)model;
     int64_t all = batch->offsets[batch->B];
-    float *x = scratch, *state = x + all * C, *scores = state + all * C;
+    float *x = run->scratch, *state = x + all * C, *scores = state + all * C;
     for (int64_t i = 0; i < all; i++)
         memcpy(x + i * C, m->embedding + (int64_t)batch->ids[i] * C, C * sizeof *x);
     for (int32_t b = 0; b < batch->B; b++) {
@@ -129,11 +129,11 @@ static vl_store *encoder_store(void)
 static void forward(const vl_model *m, const vl_batch *batch, float *logits)
 {
     enum { GUARD = 256 };
-    size_t size = m->class->scratch(m, batch->B, batch->offsets[batch->B]);
+    size_t size = m->class->scratch(m, batch->B, batch->offsets[batch->B], 1);
     assert_int_equal(size % sizeof(float), 0);
     char *block = aligned_alloc(64, (size + GUARD + 63 + 64) / 64 * 64), *scratch = block + 64;
     memset(block, 0xA5, size + GUARD);
-    assert_int_equal(m->class->forward(m, batch, scratch, logits), VALENCE_OK);
+    assert_int_equal(m->class->forward(m, batch, &(vl_run){.scratch = scratch}, logits), VALENCE_OK);
     for (size_t i = 0; i < 64; i++) assert_int_equal((unsigned char)block[i], 0xA5);
     for (size_t i = 64 + size; i < size + GUARD; i++)
         assert_int_equal((unsigned char)block[i], 0xA5);
@@ -203,7 +203,7 @@ static void test_families(void **state)
         vl_store_set(s, "family", vl_span_of(families[i]), NULL);
         assert_int_equal(vl_model_build(&m, s, NULL), VALENCE_OK);
         assert_string_equal(m->class->family, families[i]);
-        m->class->forward(m, &(vl_batch){NULL, NULL, (int32_t[]){0, 0}, 1}, NULL, logits);
+        m->class->forward(m, &(vl_batch){NULL, NULL, (int32_t[]){0, 0}, 1}, &(vl_run){0}, logits);
         assert_memory_equal(logits, bias, sizeof bias);
         vl_model_close(m);
         vl_store_close(s);
