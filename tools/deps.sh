@@ -2,8 +2,8 @@
 # deps.sh build|test|bench: installs what is missing to build, test or benchmark valence on Debian.
 # Nothing missing: says and does nothing. Without apt it prints the list and stops.
 set -eu
-build="gcc g++ make libuv1-dev node-llhttp libcurl4-openssl-dev libsimdjson-dev libutf8proc-dev libxxhash-dev libzstd-dev zlib1g-dev"
-test="chromium curl openssl nginx-light wrk prometheus libcmocka-dev python3 python3-venv zstd binutils qemu-user pkg-config groff-base zsh"
+build="gcc g++ make libdnnl-dev libuv1-dev node-llhttp libcurl4-openssl-dev libsimdjson-dev libutf8proc-dev libxxhash-dev libzstd-dev zlib1g-dev"
+test="chromium chromium-driver curl openssl nginx-light wrk prometheus libcmocka-dev python3 python3-venv zstd binutils qemu-user pkg-config groff-base zsh"
 bench="liblinear-tools"
 case "${1:-build}" in
 build) want="$build" ;;
@@ -34,7 +34,7 @@ if [ -n "$missing" ]; then
 fi
 
 # Tests compare with Python packages in an environment of their own.
-packages="pytest numpy safetensors openapi-spec-validator"
+packages="pytest numpy safetensors openapi-spec-validator schemathesis selenium tokenizers"
 if [ "${1:-build}" != build ] && [ "$(cat build/venv/.complete 2>/dev/null)" != "$packages" ]; then
     echo "Setting up build/venv for the tests" >&2
     mkdir -p build
