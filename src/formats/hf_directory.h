@@ -1,6 +1,6 @@
-/* hf_directory.h: a sequence classifier's folder as Hugging Face's transformers writes it, read into
- * a store under valence's own names (docs/format.md, "Transformers"), so that models never see whose
- * checkpoint it was. Tensor data points into the mapped files; nothing is converted here.
+/* hf_directory.h: a sequence classifier's folder as Hugging Face's transformers writes it, read
+ * into a store under valence's own names (docs/format.md, "Transformers"), so that models never see
+ * whose checkpoint it was. Tensor data points into the mapped files; nothing is converted here.
  * Ownership: the caller holds the struct; store and bytes are valid until _release. */
 #ifndef VL_HF_DIRECTORY_H
 #define VL_HF_DIRECTORY_H
@@ -8,13 +8,12 @@
 #include "base/mapped_file.h"
 #include "base/store.h"
 
-enum { VL_HF_SHARDS_MAX = 256 };
-
 typedef struct vl_hf_directory {
     vl_store *store;
     vl_mapped_file *files; /* (file_count) the weights */
     int file_count;
-    uint64_t bytes;        /* of the weights' files */
+    vl_store **shards; /* (file_count) the files' own tensors: hold those that had to be moved */
+    uint64_t bytes;    /* of the weights' files */
 } vl_hf_directory;
 
 /* True for a folder with a config.json. */
