@@ -30,7 +30,7 @@ CLI_LIBS := -luv
 LDLIBS   := -lsimdjson -lstdc++ -lutf8proc -lxxhash -lzstd -lz -lm
 
 # The instruction set is chosen by the file's ending; everything else is baseline x86-64.
-AVX2   := -mavx2 -mbmi -mbmi2 -mlzcnt -mpopcnt -mfma -mpclmul -O3
+AVX2   := -mavx2 -mf16c -mbmi -mbmi2 -mlzcnt -mpopcnt -mfma -mpclmul -O3
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vbmi2
 $(O)/%_avx2.o:   CFLAGS += $(AVX2)
 $(O)/%_avx512.o: CFLAGS += $(AVX512)

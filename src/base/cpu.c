@@ -14,11 +14,17 @@
 static const char *const isa_names[VL_ISA_COUNT] = {"scalar", "avx2", "avx512"};
 
 #if defined(__x86_64__)
-/* clang 14's __builtin_cpu_supports does not know the name. */
+/* clang 14's __builtin_cpu_supports does not know the names. */
 static int has_lzcnt(void)
 {
     unsigned a, b, c = 0, d;
     return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT);
+}
+
+static int has_f16c(void)
+{
+    unsigned a, b, c = 0, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
 #endif
 
@@ -27,8 +33,8 @@ static vl_isa detect(void)
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
-        !__builtin_cpu_supports("bmi2") || !has_lzcnt() || !__builtin_cpu_supports("fma") ||
-        !__builtin_cpu_supports("pclmul"))
+        !__builtin_cpu_supports("bmi2") || !has_lzcnt() || !has_f16c() ||
+        !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("pclmul"))
         return VL_ISA_SCALAR;
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq") ||

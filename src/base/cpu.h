@@ -3,7 +3,8 @@
 #define VL_CPU_H
 
 /* Levels of instruction sets; a higher one includes the lower ones.
- * AVX2: with BMI1/2, LZCNT, FMA, CLMUL. AVX512: F, BW, VL, DQ, VBMI, VBMI2 (Ice Lake, Zen 4). */
+ * AVX2: with BMI1/2, LZCNT, FMA, F16C, CLMUL. AVX512: F, BW, VL, DQ, VBMI, VBMI2 (Ice Lake, Zen 4).
+ */
 typedef enum vl_isa { VL_ISA_SCALAR, VL_ISA_AVX2, VL_ISA_AVX512, VL_ISA_COUNT } vl_isa;
 
 /* The best level this machine has. */

@@ -9,6 +9,13 @@ int check_csv_scan(void);
 int check_clean(void);
 int check_words(void);
 int check_ngram_lookup(void);
+int check_activation(void);
+int check_quantize(void);
+int check_dequantize(void);
+int check_layer_norm(void);
+int check_convert(void);
+int check_pooling(void);
+int check_rope(void);
 
 static const struct {
     const char *name;
@@ -18,6 +25,13 @@ static const struct {
     {"clean", check_clean},
     {"words", check_words},
     {"ngram_lookup", check_ngram_lookup},
+    {"activation", check_activation},
+    {"quantize", check_quantize},
+    {"dequantize", check_dequantize},
+    {"layer_norm", check_layer_norm},
+    {"convert", check_convert},
+    {"pooling", check_pooling},
+    {"rope", check_rope},
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,16 @@
+/* activation_avx2.c: activation_x16.h in AVX2's registers. */
+#include <stddef.h>
+
+#include "kernels/x16_avx2.h"
+
+#include "kernels/activation_x16.h"
+
+void vl_bias_activate_avx2(float *x, const float *bias, int64_t n, vl_activation a)
+{
+    bias_activate_all(x, bias, n, a);
+}
+
+void vl_gate_avx2(float *dst, const float *gate, const float *up, int64_t n, vl_activation a)
+{
+    gate_all(dst, gate, up, n, a);
+}

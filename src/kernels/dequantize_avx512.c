@@ -1,0 +1,13 @@
+/* dequantize_avx512.c: dequantize_x16.h in AVX-512's registers. */
+#include <stddef.h>
+
+#include "kernels/x16_avx512.h"
+
+#include "kernels/dequantize_x16.h"
+
+void vl_dequantize_row_avx512(float *dst, const int32_t *acc, float row_scale,
+                              const float *col_scale, const int32_t *col_sum, const float *bias,
+                              int64_t N)
+{
+    dequantize_with_or_without(dst, acc, row_scale, col_scale, col_sum, bias, N);
+}

@@ -1,0 +1,12 @@
+/* pooling.c: chooses by instruction set. */
+#include "kernels/pooling.h"
+
+#include "base/cpu.h"
+
+static vl_mean_rows_fn *const mean_rows_of[VL_ISA_COUNT] = {vl_mean_rows_scalar, vl_mean_rows_avx2,
+                                                            vl_mean_rows_avx512};
+
+void vl_mean_rows(float *dst, const float *src, int64_t stride, int64_t R, int64_t N)
+{
+    mean_rows_of[vl_isa_active()](dst, src, stride, R, N);
+}

@@ -1,0 +1,9 @@
+/* pooling_avx512.c: pooling_x16.h in AVX-512's registers. */
+#include "kernels/x16_avx512.h"
+
+#include "kernels/pooling_x16.h"
+
+void vl_mean_rows_avx512(float *dst, const float *src, int64_t stride, int64_t R, int64_t N)
+{
+    mean_rows(dst, src, stride, R, N);
+}
