@@ -1,0 +1,163 @@
+/* normal_forms.c: Unicode's normalisation forms (UAX #15), one code point at a time. A run of
+ * combining marks is put in order and composed in a small window; a longer one, which only hostile
+ * text has, in a buffer on the side.
+ *
+ * Origins follow unicode-normalization-alignments, whose iterators yield each code point with a
+ * change: 0 replaces a code point of the input, 1 is inserted, -n replaces one and swallows n
+ * behind it. Reordering moves changes along with their code points, and origins are then dealt out
+ * from the left. */
+#include "text/normalizer.h"
+
+#include "text/token_chars.h"
+
+typedef struct part {
+    uint32_t c;
+    int32_t class, change;
+} part;
+
+typedef struct form {
+    vl_normal_text *out;
+    const vl_normal_text *in;
+    size_t taken;     /* bytes of in whose origins are dealt out */
+    vl_origin origin; /* of the last code point taken */
+    part *parts;      /* a starter (if any) and the marks behind it */
+    size_t count;
+    part few[32];
+    size_t room;
+    vl_buffer many; /* in the place of few once that is full */
+} form;
+
+static void take_one(form *f)
+{
+    if (f->taken >= f->in->bytes.len) return;
+    int len;
+    const char *text = f->in->bytes.data;
+    vl_utf8_decode(text + f->taken, text + f->in->bytes.len, &len);
+    f->origin = vl_normal_origin(f->in, f->taken);
+    f->taken += (size_t)len;
+}
+
+static vl_status emit(form *f, part p)
+{
+    if (p.change <= 0) take_one(f);
+    vl_origin origin = f->origin;
+    for (int32_t i = p.change; i < 0; i++) take_one(f);
+    return vl_normal_text_put(f->out, p.c, origin);
+}
+
+static vl_status add_part(form *f, part p)
+{
+    if (f->count == f->room) {
+        size_t used = f->count * sizeof p;
+        if (f->parts == f->few) VL_TRY(vl_buffer_append(&f->many, f->few, used));
+        f->many.len = used;
+        VL_TRY(vl_buffer_reserve(&f->many, used));
+        f->parts = (part *)(void *)f->many.data;
+        f->room *= 2;
+    }
+    f->parts[f->count++] = p;
+    return VALENCE_OK;
+}
+
+/* Stable, by class. Insertion for the few; merging would be for runs nobody writes, but hostile
+ * text may have a million marks: those go by counting. */
+static vl_status sort_marks(part *p, size_t n)
+{
+    if (n <= 64) {
+        for (size_t i = 1; i < n; i++) {
+            part moved = p[i];
+            size_t j = i;
+            for (; j > 0 && p[j - 1].class > moved.class; j--) p[j] = p[j - 1];
+            p[j] = moved;
+        }
+        return VALENCE_OK;
+    }
+    part *sorted = vl_alloc_array(VL_MEM_REQUEST, n, sizeof *p);
+    if (!sorted) return VALENCE_NO_MEMORY;
+    size_t first[257] = {0};
+    for (size_t i = 0; i < n; i++) first[p[i].class + 1]++;
+    for (int i = 0; i < 256; i++) first[i + 1] += first[i];
+    for (size_t i = 0; i < n; i++) sorted[first[p[i].class]++] = p[i];
+    memcpy(p, sorted, n * sizeof *p);
+    vl_free(sorted);
+    return VALENCE_OK;
+}
+
+static vl_status flush(form *f)
+{
+    for (size_t i = 0; i < f->count; i++) VL_TRY(emit(f, f->parts[i]));
+    f->count = 0;
+    return VALENCE_OK;
+}
+
+/* Composes the marks (in order) with the starter before them where nothing stands between. */
+static void compose_marks(form *f)
+{
+    if (f->count == 0 || f->parts[0].class != 0) return;
+    size_t kept = 1;
+    int32_t last = 0; /* class of the last one kept behind the starter */
+    for (size_t i = 1; i < f->count; i++) {
+        part p = f->parts[i];
+        uint32_t both = kept == 1 || last < p.class ? vl_token_compose(f->parts[0].c, p.c) : 0;
+        if (both) {
+            f->parts[0].c = both;
+            f->parts[0].change += p.change - 1;
+            continue;
+        }
+        f->parts[kept++] = p;
+        last = p.class;
+    }
+    f->count = kept;
+}
+
+/* The parts there are end before a starter. */
+static vl_status finish_run(form *f)
+{
+    size_t starter = f->count > 0 && f->parts[0].class == 0;
+    return sort_marks(f->parts + starter, f->count - starter);
+}
+
+static vl_status add(form *f, part p, bool composes)
+{
+    if (p.class != 0) return add_part(f, p);
+    VL_TRY(finish_run(f));
+    if (composes) compose_marks(f);
+    uint32_t both = composes && f->count == 1 && f->parts[0].class == 0
+                        ? vl_token_compose(f->parts[0].c, p.c)
+                        : 0;
+    if (both) {
+        f->parts[0].c = both;
+        f->parts[0].change += p.change - 1;
+        return VALENCE_OK;
+    }
+    VL_TRY(flush(f));
+    return add_part(f, p);
+}
+
+static vl_status run(form *f, bool compatible, bool composes)
+{
+    const char *text = f->in->bytes.data, *end = text + f->in->bytes.len;
+    for (size_t at = 0; at < f->in->bytes.len;) {
+        int len;
+        uint32_t to[VL_DECOMPOSE_MAX], c = vl_utf8_decode(text + at, end, &len);
+        at += (size_t)len;
+        int n = vl_token_decompose(to, c, compatible);
+        for (int i = 0; i < n; i++)
+            VL_TRY(add(f, (part){to[i], vl_token_combining_class(to[i]), i > 0}, composes));
+    }
+    VL_TRY(finish_run(f));
+    if (composes) compose_marks(f);
+    return flush(f);
+}
+
+vl_status vl_normal_form(vl_normal_text *out, const vl_normal_text *in, vl_normal_kind kind)
+{
+    form f = {.out = out, .in = in};
+    f.parts = f.few;
+    f.room = sizeof f.few / sizeof *f.few;
+    vl_buffer_init(&f.many, VL_MEM_REQUEST, (size_t)UINT32_MAX * sizeof(part));
+    vl_status status = run(&f, kind == VL_NORMAL_NFKD || kind == VL_NORMAL_NFKC,
+                           kind == VL_NORMAL_NFC || kind == VL_NORMAL_NFKC);
+    vl_buffer_release(&f.many);
+    return status;
+}
