@@ -9,7 +9,7 @@
 Exit status: 0 ok, 1 a figure is worse than the baseline allows or valence failed, 2 usage.
 The targets are shown, not enforced. Python's standard library only; the peers live in build/venv."""
 import argparse, datetime, json, os, platform, shutil, subprocess, sys, time
-import parts_accuracy, parts_speed, report
+import parts_accuracy, parts_speed, parts_transformer, report
 from inputs import Inputs
 from measure import Failed, Lab
 
@@ -18,7 +18,7 @@ PEERS = {"sklearn": "scikit-learn", "fasttext": "fasttext-wheel", "vaderSentimen
 BASELINE = "bench/baseline.json"
 PARTS = {"accuracy_imdb": parts_accuracy.imdb, "general": parts_accuracy.general, "train": parts_speed.train,
          "score": parts_speed.score, "latency": parts_speed.latency, "startup": parts_speed.startup,
-         "memory": parts_speed.memory, "kernels": parts_speed.kernels}
+         "memory": parts_speed.memory, "kernels": parts_speed.kernels, "transformer": parts_transformer.transformer}
 
 
 class Bench:
@@ -44,6 +44,12 @@ class Bench:
 
     def peer(self, *args):
         return ["build/venv/bin/python", "bench/peers.py", *args]
+
+    def install(self, packages):
+        """True when build/venv has them, now at the latest. Their versions go into the report."""
+        found = install(self.printer, packages) if self.peers else None
+        self.machine.get("peers", {}).update(found or {})
+        return bool(found)
 
     movies_name = "movies-lr.safetensors"
 
@@ -73,24 +79,30 @@ def commit():
     return done.stdout.strip() or None
 
 
-def versions(python):
+def versions(python, packages):
     code = "import importlib.metadata as m, json\n" \
-           f"print(json.dumps({{p: m.version(p) for p in {sorted(PEERS.values())}}}))"
+           f"print(json.dumps({{p: m.version(p) for p in {sorted(packages)}}}))"
     done = subprocess.run([python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return json.loads(done.stdout) if done.returncode == 0 else None
 
 
-def find_peers(b):
-    """Installs what is missing into build/venv; without it, only valence is measured."""
+def install(printer, packages):
+    """{package: version} of build/venv, after installing what was missing; None where that fails."""
     python = "build/venv/bin/python"
-    found = versions(python) if os.path.exists(python) else None
+    found = versions(python, packages) if os.path.exists(python) else None
     if not found:
-        b.printer.say("Setting up the peers in build/venv (pip: " + ", ".join(PEERS.values()) + ")")
+        printer.say("Setting up the peers in build/venv (pip: " + ", ".join(packages) + ")")
         if not os.path.exists(python):
             subprocess.run([sys.executable, "-m", "venv", "build/venv"], check=False)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PEERS.values()],
+        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages],
                        stdout=sys.stderr, check=False)
-        found = versions(python)
+        found = versions(python, packages)
+    return found
+
+
+def find_peers(b):
+    """Without them, only valence is measured."""
+    found = install(b.printer, list(PEERS.values()))
     if found:
         b.peers, b.machine["peers"] = True, found
     else:

@@ -8,6 +8,12 @@ TOLERANCES = {"speed": ("relative", 0.30), "kernel": ("relative", 0.50), "accura
               "size": ("relative", 0.05), "memory": ("relative", 0.15), "count": ("absolute", 0.0)}
 SAME_MACHINE = ("speed", "kernel", "memory")  # gated only where cores and instruction set are the baseline's
 
+
+def both(name):
+    """A figure of transformer inference: with two threads, else with one."""
+    return ["transformer." + name.replace("{t}", t) for t in ("t2", "t1")]
+
+
 # (what, figures in order of preference, relation, bound)
 TARGETS = [
     ("IMDb naive Bayes accuracy (dev estimate)", ["imdb.nb.accuracy", "imdb.nb.accuracy.fold1"], ">=", 0.880),
@@ -27,6 +33,13 @@ TARGETS = [
     ("peak memory while scoring, MB", ["memory.peak_mb"], "<=", 64),
     ("cleaning, GB/s", ["latency.{isa}.movies-lr.clean_gb_per_s"], ">=", 1.5),
     ("CSV scan, GB/s", ["kernels.csv scan with quotes.{isa}"], ">=", 3),
+    ("DistilBERT int8, 128 tokens, of ONNX Runtime's time", both("distilbert.i8.{t}.128.of_ort"), "<=", 0.6),
+    ("DistilBERT int8, 16 tokens, of ONNX Runtime's time", both("distilbert.i8.{t}.16.of_ort"), "<=", 0.5),
+    ("DistilBERT float32, 128 tokens, of ONNX Runtime's", both("distilbert.f32.{t}.128.of_ort"), "<=", 0.85),
+    ("DistilBERT bfloat16 over float32", both("distilbert.{t}.bf16_over_f32"), ">=", 1.6),
+    ("DistilBERT int8, load ms", both("distilbert.i8.{t}.load_ms"), "<=", 100),
+    ("MiniLM int8, 128 tokens, of ONNX Runtime's time", both("minilm.i8.{t}.128.of_ort"), "<=", 0.6),
+    ("256 reviews, DistilBERT int8, times ONNX Runtime", ["transformer.distilbert.i8.mixed.over_ort"], ">=", 2),
 ]
 
 
