@@ -27,4 +27,12 @@ static inline vl_x16 vl_x16_exp2(vl_x16 x)
     return vl_x16_scale(vl_x16_exp2_polynomial(vl_x16_sub(x, n)), n);
 }
 
+/* The same, but 0 below -126, so at -infinity. */
+static inline vl_x16 vl_x16_exp2_or_zero(vl_x16 x)
+{
+    vl_x16 n = vl_x16_round(x);
+    vl_x16 y = vl_x16_scale(vl_x16_exp2_polynomial(vl_x16_sub(x, n)), n);
+    return vl_x16_less(x, vl_x16_set(-126), vl_x16_set(0), y);
+}
+
 #endif

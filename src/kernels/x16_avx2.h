@@ -64,6 +64,20 @@ static inline vl_x16 vl_x16_keep(vl_x16 x, int64_t n)
                        _mm256_and_ps(x.b, _mm256_castsi256_ps(m.b)));
 }
 
+static inline vl_x16 vl_x16_only(vl_x16 x, int64_t first, int64_t end, vl_x16 y)
+{
+    vl_i16 low = vl_x16_first(first < 0 ? 0 : first > 16 ? 16 : first);
+    vl_i16 high = vl_x16_first(end < 0 ? 0 : end > 16 ? 16 : end);
+    __m256i a = _mm256_andnot_si256(low.a, high.a), b = _mm256_andnot_si256(low.b, high.b);
+    return VL_X16_BOTH(_mm256_blendv_ps(y.a, x.a, _mm256_castsi256_ps(a)),
+                       _mm256_blendv_ps(y.b, x.b, _mm256_castsi256_ps(b)));
+}
+
+static inline float vl_x16_lowest_lane(vl_x16 x)
+{
+    return _mm256_cvtss_f32(x.a);
+}
+
 static inline vl_x16 vl_x16_add(vl_x16 x, vl_x16 y)
 {
     return VL_X16_BOTH(_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b));
@@ -269,6 +283,39 @@ static inline void vl_x16_store_bf16(void *p, vl_x16 x)
 {
     __m256i mixed = _mm256_packus_epi32(vl_x8_bf16(x.a), vl_x8_bf16(x.b));
     _mm256_storeu_si256(p, _mm256_permute4x64_epi64(mixed, 0xD8));
+}
+
+/* Eight rows by eight columns. */
+static inline void vl_x8_transpose(float *dst, int64_t stride, const float *const *rows, int64_t at,
+                                   int64_t columns)
+{
+    __m256 x[8], t[8];
+    __m256i mask = vl_x16_first(columns < 8 ? columns : 8).a;
+    for (int r = 0; r < 8; r++) x[r] = _mm256_maskload_ps(rows[r] + at, mask);
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm256_unpacklo_ps(x[i], x[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps(x[i], x[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int k = 0; k < 2; k++) {
+            x[i + 2 * k] = _mm256_shuffle_ps(t[i + k], t[i + k + 2], 0x44);
+            x[i + 2 * k + 1] = _mm256_shuffle_ps(t[i + k], t[i + k + 2], 0xEE);
+        }
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm256_permute2f128_ps(x[i], x[i + 4], 0x20);
+        t[i + 4] = _mm256_permute2f128_ps(x[i], x[i + 4], 0x31);
+    }
+    for (int64_t c = 0; c < columns && c < 8; c++) _mm256_storeu_ps(dst + c * stride, t[c]);
+}
+
+static inline void vl_x16_transpose(float *dst, int64_t stride, const float *const rows[16],
+                                    int64_t at, int64_t columns)
+{
+    for (int r = 0; r < 16; r += 8) {
+        vl_x8_transpose(dst + r, stride, rows + r, at, columns);
+        if (columns > 8)
+            vl_x8_transpose(dst + 8 * stride + r, stride, rows + r, at + 8, columns - 8);
+    }
 }
 
 #endif

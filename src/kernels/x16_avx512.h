@@ -49,6 +49,19 @@ static inline vl_x16 vl_x16_keep(vl_x16 x, int64_t n)
     return _mm512_maskz_mov_ps(vl_x16_first(n), x);
 }
 
+/* Lanes first..end-1 of x, those of y elsewhere; first and end may lie outside 0..16. */
+static inline vl_x16 vl_x16_only(vl_x16 x, int64_t first, int64_t end, vl_x16 y)
+{
+    unsigned low = first < 0 ? 0 : first > 16 ? 16 : (unsigned)first;
+    unsigned high = end < 0 ? 0 : end > 16 ? 16 : (unsigned)end;
+    return _mm512_mask_mov_ps(y, (__mmask16)(((1u << high) - 1) & ~((1u << low) - 1)), x);
+}
+
+static inline float vl_x16_lowest_lane(vl_x16 x)
+{
+    return _mm512_cvtss_f32(x);
+}
+
 static inline vl_x16 vl_x16_add(vl_x16 a, vl_x16 b)
 {
     return _mm512_add_ps(a, b);
@@ -231,6 +244,48 @@ static inline void vl_x16_store_bf16(void *p, vl_x16 x)
     __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x00400000));
     up = _mm512_mask_mov_epi32(up, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), quiet);
     _mm256_storeu_si256(p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(up, 16)));
+}
+
+/* Steps of vl_x16_transpose: pairs of rows, then of pairs, then 128-bit lanes twice. */
+static inline void vl_x16_interleave(__m512 x[16])
+{
+    __m512 t[16];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(x[i], x[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(x[i], x[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int k = 0; k < 2; k++) {
+            __m512d a = _mm512_castps_pd(t[i + k]), b = _mm512_castps_pd(t[i + k + 2]);
+            x[i + 2 * k] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+            x[i + 2 * k + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+        }
+}
+
+static inline void vl_x16_exchange_lanes(__m512 x[16])
+{
+    __m512 t[16];
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_f32x4(x[i], x[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_f32x4(x[i], x[i + 4], 0xDD);
+        t[i + 8] = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0xDD);
+    }
+    for (int i = 0; i < 8; i++) {
+        x[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+        x[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xDD);
+    }
+}
+
+/* dst[c][r] = rows[r][at + c] for 16 rows and `columns` <= 16 columns; dst's rows stride apart. */
+static inline void vl_x16_transpose(float *dst, int64_t stride, const float *const rows[16],
+                                    int64_t at, int64_t columns)
+{
+    __m512 x[16];
+    for (int r = 0; r < 16; r++) x[r] = vl_x16_load_some(rows[r] + at, columns);
+    vl_x16_interleave(x);
+    vl_x16_exchange_lanes(x);
+    for (int64_t c = 0; c < columns; c++) _mm512_storeu_ps(dst + c * stride, x[c]);
 }
 
 #endif

@@ -16,6 +16,7 @@ int check_layer_norm(void);
 int check_convert(void);
 int check_pooling(void);
 int check_rope(void);
+int check_attention(void);
 
 static const struct {
     const char *name;
@@ -32,6 +33,7 @@ static const struct {
     {"convert", check_convert},
     {"pooling", check_pooling},
     {"rope", check_rope},
+    {"attention", check_attention},
 };
 
 int main(int argc, char **argv)
