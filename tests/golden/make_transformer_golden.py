@@ -15,7 +15,7 @@ import importlib.metadata, itertools, json, os, platform, shutil, sys
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "transformers")
 VOCABULARY = 300
@@ -99,7 +99,7 @@ def byte_bpe(special, classes):
 
 
 def roberta_bpe():
-    t, config = byte_bpe(["<s>", "<pad>", "</s>", "<unk>", "<mask>"], "RobertaTokenizer")
+    t, config = byte_bpe(["<s>", "<pad>", "</s>", "<unk>", AddedToken("<mask>", lstrip=True)], "RobertaTokenizer")
     t.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
     return t, {**config, "bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token": "</s>",
                "mask_token": "<mask>", "pad_token": "<pad>", "unk_token": "<unk>"}

@@ -636,6 +636,37 @@ static void test_shards(void **state)
     expect_error(VALENCE_FORMAT, "key.bias' is in two files, 'b.safetensors' and 'a.safetensors'");
 }
 
+/* ---- Older vocabularies -----------------------------------------------------------------------
+ */
+
+/* What they become, the tokeniser's own tests check; here, that each file gets there. */
+static void test_older_vocabularies(void **state)
+{
+    (void)state;
+    put_bert();
+    unlink(in("tokenizer.json"));
+    put("tokenizer_config.json", "{\"do_lower_case\": false, \"model_max_length\": "
+                                 "1000000000000000019884624838656}");
+    put("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n##word\n");
+    vl_hf_directory d = opened(folder);
+    assert_non_null(strstr(meta(&d, "tokenizer"), "WordPiece"));
+    assert_non_null(strstr(meta(&d, "tokenizer"), "##word"));
+    vl_hf_directory_release(&d);
+
+    unlink(in("vocab.txt"));
+    put("vocab.json", "{\"<s>\": 0, \"<pad>\": 1, \"</s>\": 2, \"<unk>\": 3, \"a\": 4, \"b\": 5, "
+                      "\"ab\": 6, \"<mask>\": 7}");
+    expect_error(VALENCE_NOT_FOUND, "merges.txt");
+    put("merges.txt", "#version: 0.2\na b\n");
+    d = opened(folder);
+    assert_non_null(strstr(meta(&d, "tokenizer"), "\"BPE\""));
+    vl_hf_directory_release(&d);
+    put("vocab.json", "[");
+    expect_error(VALENCE_FORMAT, "invalid JSON");
+    unlink(in("vocab.json"));
+    unlink(in("merges.txt"));
+}
+
 /* ---- Folders ----------------------------------------------------------------------------------
  */
 
@@ -720,6 +751,7 @@ int main(void)
         cmocka_unit_test(test_model_types),
         cmocka_unit_test(test_tensors_refused),
         cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_older_vocabularies),
         cmocka_unit_test(test_folders_refused),
         cmocka_unit_test(test_no_memory),
     };
