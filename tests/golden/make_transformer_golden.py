@@ -5,8 +5,8 @@ architecture, each a complete folder as transformers writes it, and what transfo
     python3 tests/golden/make_transformer_golden.py        needs torch, transformers, tokenizers, safetensors
 
 Nothing in it comes from elsewhere: weights are seeded random numbers, the tokenisers are trained on the
-sentences below. Weights are rounded to the type they are stored in before the answers are computed, in
-float32 on one thread. golden.json of a folder: per text of texts.json the ids and the logits; `noise` is
+sentences below. Each folder is written and opened anew by transformers, which then answers in float32 on
+one thread. golden.json of a folder: per text of texts.json the ids and the logits; `noise` is
 the largest difference of a logit to the same model in float64. Running it again changes nothing (last
 digits, with other versions of the packages): a tokenizer.json that is there is kept, as the trainer breaks
 ties differently every time."""
@@ -246,17 +246,17 @@ def make(name, v, seed):
     if os.path.exists(kept):
         v.tokenizer = Tokenizer.from_file(kept)
     shutil.rmtree(folder, ignore_errors=True)
-    v.config._attn_implementation = "eager"
     model = transformers.AutoModelForSequenceClassification.from_config(v.config).eval()
-    fill(model, seed)
-    model.to(v.dtype).to(torch.float32)
     assert v.tokenizer.get_vocab_size() == v.config.vocab_size, (name, v.tokenizer.get_vocab_size())
+    fill(model, seed)
+    save(folder, model, v)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager").eval()
     v.tokenizer.enable_truncation(v.max_length)
     ids = [v.tokenizer.encode(text).ids for text in TEXTS]
     logits = [logits_of(model, v, i) for i in ids]
-    double = model.double()
-    noise = max(float((logits_of(double, v, i) - l).abs().max()) for i, l in zip(ids, logits))
-    save(folder, model.float(), v)
+    model = model.double()
+    noise = max(float((logits_of(model, v, i) - l).abs().max()) for i, l in zip(ids, logits))
     write_golden(folder, [{"ids": i, "logits": [digits(x) for x in l]} for i, l in zip(ids, logits)], noise)
     spread = torch.stack(logits).std(dim=0)
     size = sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder))
