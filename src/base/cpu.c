@@ -87,6 +87,30 @@ const char *vl_isa_name(vl_isa isa)
     return (unsigned)isa < VL_ISA_COUNT ? isa_names[isa] : "unknown";
 }
 
+#if defined(__x86_64__)
+static bool has_avx512_extra(unsigned leaf, unsigned bit_c, unsigned bit_a)
+{
+    unsigned a = 0, b, c = 0, d;
+    return vl_isa_active() == VL_ISA_AVX512 && __get_cpuid_count(7, leaf, &a, &b, &c, &d) &&
+           ((c & bit_c) || (a & bit_a));
+}
+#else
+static bool has_avx512_extra(unsigned leaf, unsigned bit_c, unsigned bit_a)
+{
+    return leaf + bit_c + bit_a == 0;
+}
+#endif
+
+bool vl_cpu_has_vnni(void)
+{
+    return has_avx512_extra(0, 1u << 11, 0);
+}
+
+bool vl_cpu_has_bf16(void)
+{
+    return has_avx512_extra(1, 0, 1u << 5);
+}
+
 /* The first one or two numbers of a file; gives how many there were. */
 static int read_numbers(const char *path, long long *first, long long *second)
 {

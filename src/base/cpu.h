@@ -2,6 +2,8 @@
 #ifndef VL_CPU_H
 #define VL_CPU_H
 
+#include <stdbool.h>
+
 /* Levels of instruction sets; a higher one includes the lower ones.
  * AVX2: with BMI1/2, LZCNT, FMA, F16C, CLMUL. AVX512: F, BW, VL, DQ, VBMI, VBMI2 (Ice Lake, Zen 4).
  */
@@ -17,6 +19,11 @@ vl_isa vl_isa_active(void);
 void vl_isa_limit(vl_isa isa);
 
 const char *vl_isa_name(vl_isa isa);
+
+/* Extensions beside the levels (Zen 4, Cooper Lake and later have both): int8 and bfloat16 products.
+ * False below the level AVX512 in use. */
+bool vl_cpu_has_vnni(void);
+bool vl_cpu_has_bf16(void);
 
 /* Processors this process may use: the least of the online ones, the affinity mask and the cgroup's
  * CPU quota (v2 cpu.max, v1 cfs quota) rounded up. At least 1. */
