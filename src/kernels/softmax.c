@@ -20,3 +20,9 @@ void vl_softmax(float *dst, const float *src, int32_t R, int32_t N, float temper
     assert(N > 0 && temperature > 0);
     for (int64_t r = 0; r < R; r++) softmax_row(dst + r * N, src + r * N, N, temperature);
 }
+
+void vl_sigmoid(float *dst, const float *src, int32_t N, float temperature)
+{
+    assert(temperature > 0);
+    for (int32_t n = 0; n < N; n++) dst[n] = 1 / (1 + expf(-src[n] / temperature));
+}
