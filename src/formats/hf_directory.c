@@ -47,6 +47,7 @@ static vl_status set_max_length(vl_store *store, int32_t max_length, valence_err
 {
     char text[16];
     snprintf(text, sizeof text, "%d", max_length);
+    VL_TRY(vl_store_set(store, "products", vl_span_of("f32"), error)); /* as transformers computes */
     return vl_store_set(store, "transformer.max_length", vl_span_of(text), error);
 }
 

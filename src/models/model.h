@@ -50,6 +50,8 @@ struct vl_model {
     const vl_model_class *class;
     int32_t K;      /* classes */
     int32_t inputs; /* ids are below this */
+    int32_t longest; /* entries of one text; 0: any number, also none. Else at least one */
+    bool multi_label; /* classes do not exclude each other: a sigmoid each, no softmax */
 };
 
 /* Builds by the store's metadata key "family". Unknown family: VALENCE_UNSUPPORTED. */
