@@ -178,9 +178,20 @@ valence_status valence_context_predict_encodings(valence_context *context,
                                                  size_t count, valence_prediction *predictions,
                                                  valence_error *error);
 
+/* Where the time of a context's forward passes goes, for models whose passes have parts. Turning it on
+ * sets all times to 0. times gives at most max of them and says how many: seconds of all threads. */
+typedef struct valence_time {
+    const char *part;
+    double seconds;
+} valence_time;
+
+void valence_context_trace(valence_context *context, int on);
+int valence_context_times(const valence_context *context, valence_time *times, int max);
+
 /* ---- Explanation ----------------------------------------------------------------------------- */
 
-/* One n-gram of the text that the model knows. Offsets are bytes of the original text. */
+/* One n-gram of the text that the model knows; of models that read tokens one word (or, of a text with
+ * very many, a run of words). Offsets are bytes of the original text. */
 typedef struct valence_reason {
     size_t start, end; /* the first place where it stands */
     float weight;      /* what it adds to the class' logit, all its places together */
@@ -192,7 +203,9 @@ typedef struct valence_place {
     uint32_t reason; /* index into reasons */
 } valence_place;
 
-/* logit = bias + the sum of all weights (up to float rounding), before temperature. Reasons and places
+/* logit = bias + the sum of all weights (up to float rounding), before temperature. A linear model's
+ * weights are its own; for others a word's weight is what the logit loses when the word is left out, and
+ * bias is what then remains. Reasons and places
  * come as the text is read, in blocks of a few thousand bytes: of each its words, then its pairs of
  * words, then its triples, each in the order of the text. Of very many places the first million. */
 typedef struct valence_explanation {

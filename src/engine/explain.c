@@ -48,6 +48,8 @@ valence_status valence_context_explain(valence_context *context, const char *tex
     if (label_index < -1 || label_index >= context->model->model->K)
         return vl_fail(error, VALENCE_ARGUMENT, "cannot explain label number %d: the model has 0 to %d",
                        label_index, context->model->model->K - 1);
+    if (context->model->tokenizer)
+        return vl_occlusion_explain(context, text, len, label_index, prediction, explanation, error);
     VL_TRY(prepare(context, error));
     vl_status status =
         explain(context, (vl_span){text, len}, label_index, prediction, explanation);

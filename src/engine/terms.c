@@ -56,6 +56,7 @@ valence_status valence_model_terms(const valence_model *model, int label_index, 
         return vl_fail(error, VALENCE_ARGUMENT,
                        "there is no label number %d: the model has 0 to %d", label_index,
                        model->model->K - 1);
+    if (!model->model->class->contributions) return VALENCE_OK; /* no word has a weight of its own */
     VL_TRY(read_names((valence_model *)model, error)); /* only what the lock guards is written */
     size_t names = (size_t)model->name_count;
     if (names == 0 || max <= 0) return VALENCE_OK;
