@@ -9,6 +9,7 @@ struct cli_answerer {
     const cli_row_style *style;
     valence_context *context;
     cli_totals totals;
+    long long tokens;
 };
 
 vl_status cli_answerer_open(cli_answerer **out, const valence_model *model,
@@ -27,6 +28,7 @@ vl_status cli_answerer_open(cli_answerer **out, const valence_model *model,
         vl_free(a);
         return status;
     }
+    if (style->times) valence_context_trace(a->context, 1);
     *out = a;
     return VALENCE_OK;
 }
@@ -41,10 +43,18 @@ static void add_totals(cli_totals *to, const cli_totals *from, int label_count)
     for (int k = 0; k < label_count; k++) to->given[k] += from->given[k];
 }
 
+static void add_times(cli_times *to, const cli_answerer *a)
+{
+    cli_times_add(to, a->context);
+    to->texts += (long long)a->totals.rows;
+    to->tokens += a->tokens;
+}
+
 void cli_answerer_close(cli_answerer *a)
 {
     if (!a) return;
     if (a->style->totals) add_totals(a->style->totals, &a->totals, a->style->label_count);
+    if (a->style->times) add_times(a->style->times, a);
     valence_context_close(a->context);
     vl_free(a->totals.given);
     vl_free(a);
@@ -54,6 +64,7 @@ static void count(cli_answerer *a, const valence_prediction *p)
 {
     cli_totals *t = &a->totals;
     t->rows++;
+    a->tokens += p->tokens;
     t->empty += p->empty != 0;
     if (p->label == a->style->labels[p->label_index]) t->given[p->label_index]++;
     else if (strcmp(p->label, "uncertain") == 0) t->uncertain++;

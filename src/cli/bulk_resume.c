@@ -9,6 +9,19 @@
 
 /* ---- Facts ----------------------------------------------------------------------------------- */
 
+/* A folder's contents are told from the first of its weights' files; of shards every name has the
+ * same number of them in it, and the sizes add up in the fact. */
+static void identify_folder(vl_source_identity *file, const char *folder)
+{
+    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json"};
+    char path[4096];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%.4000s/%s", folder, names[i]);
+        if (vl_file_identify(path, file, NULL) == VALENCE_OK) return;
+    }
+    file->contents = 0;
+}
+
 /* A file by its contents, not by its name or age; the model in the library by its size and card. */
 static vl_status add_model(cli_resume *r, const valence_model *model, valence_error *error)
 {
@@ -16,7 +29,7 @@ static vl_status add_model(cli_resume *r, const valence_model *model, valence_er
     vl_source_identity file = {0};
     char text[160];
     valence_model_describe(model, &info);
-    if (vl_file_identify(info.path, &file, error) != VALENCE_OK) file.contents = 0;
+    if (vl_file_identify(info.path, &file, error) != VALENCE_OK) identify_folder(&file, info.path);
     snprintf(text, sizeof text, "%.40s %.20s %llu bytes %016llx", info.family, info.dtype,
              (unsigned long long)info.bytes,
              (unsigned long long)vl_hash64(info.card, strlen(info.card), file.contents));
@@ -66,6 +79,8 @@ static vl_status add_options(cli_resume *r, const cli_bulk_options *o, cli_forma
     VL_TRY(add_integer(r, "--sentences", o->style.sentences, error));
     if (!o->decide) return VALENCE_OK;
     VL_TRY(add_real(r, "--neutral-band", o->decide->neutral_band, error));
+    VL_TRY(add_integer(r, "--max-length", (uint64_t)o->decide->max_length, error));
+    VL_TRY(add_integer(r, "--truncate", (uint64_t)o->decide->truncation, error));
     return add_real(r, "--min-confidence", o->decide->min_confidence, error);
 }
 

@@ -5,12 +5,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/evaluate.h"
+#include "cli/length_options.h"
 #include "cli/memory_report.h"
 #include "cli/options.h"
-#include "cli/pipeline.h"
 #include "cli/plots.h"
-#include "data/dataset.h"
-#include "engine/evaluation.h"
 #include "engine/ranking.h"
 
 typedef struct eval_options {
@@ -18,19 +17,17 @@ typedef struct eval_options {
     int64_t threads;
     valence_model_options decide;
     bool json, skip_bad, memory;
+    cli_length_options length;
     vl_source_options source;
 } eval_options;
 
-typedef struct evaluating {
-    const eval_options *o;
-    const valence_model *model;
-    valence_model_info info;
-    vl_dataset_spec spec;
-    vl_evaluation sum;
-    _Atomic int64_t room; /* for kept scores, all threads' */
-    uint64_t unlabelled, bad_rows, rows;
+/* What is shown: of which run, and the plots drawn of it. */
+typedef struct report {
+    const char *folder; /* of plots, or NULL */
+    const cli_evaluated *of;
+    vl_figures figures;
     cli_plot_file plots[CLI_PLOT_FILES];
-} evaluating;
+} report;
 
 static const char usage[] = "valence eval -m MODEL DATA[@MAP]...";
 static const char about[] =
@@ -46,6 +43,7 @@ static int parse(eval_options *o, int argc, char **argv)
         {CLI_TEXT, "text", 0, "COLUMN", "column of the text (text)", &o->source.text},
         {CLI_TEXT, "label", 0, "COLUMN", "column of the label (label)", &o->source.label},
         {CLI_REAL, "min-confidence", 0, "X", "abstain below this probability (as the model says)", &o->decide.min_confidence},
+        CLI_LENGTH_OPTIONS(&o->length),
         {CLI_TEXT, "plots", 0, "DIR", "draw calibration, confusion, precision-recall, coverage (SVG)", &o->plots},
         {CLI_FLAG, "json", 0, NULL, "print one JSON object", &o->json},
         {CLI_FLAG, "skip-bad", 0, NULL, "malformed rows are no failure", &o->skip_bad},
@@ -55,112 +53,10 @@ static int parse(eval_options *o, int argc, char **argv)
     return cli_parse(argc, argv, usage, about, table);
 }
 
-static vl_status find_label(const evaluating *e, vl_span label, int32_t *k, valence_error *error)
-{
-    for (*k = 0; *k < e->info.label_count; ++*k)
-        if (vl_span_is(label, e->info.labels[*k])) return VALENCE_OK;
-    return vl_fail(error, VALENCE_NOT_FOUND,
-                   "'%.150s': label '%.*s' is not the model's ('%s', '%s'%s): map it, as in "
-                   "FILE@%.*s=%s", e->spec.path, (int)(label.len < 40 ? label.len : 40), label.ptr,
-                   e->info.labels[0], e->info.labels[1], e->info.label_count > 2 ? ", .." : "",
-                   (int)(label.len < 40 ? label.len : 40), label.ptr, e->info.labels[0]);
-}
-
-typedef struct eval_thread {
-    valence_context *context;
-    vl_evaluation sum;
-    uint64_t unlabelled;
-    vl_span last_label; /* points into last_text */
-    char last_text[64];
-    int32_t last_k;
-} eval_thread;
-
-/* With three classes and more the scores are always kept: the data may hold only two of them. */
-static vl_status init_sum(evaluating *e, vl_evaluation *sum, valence_error *error)
-{
-    int32_t K = e->info.label_count;
-    bool keep = e->o->json || e->o->plots || (K > 2 && K <= VL_EVAL_CONFUSION_MAX);
-    VL_TRY(vl_evaluation_init(sum, K, keep ? &e->room : NULL, error));
-    sum->min_confidence = (float)e->info.min_confidence;
-    return VALENCE_OK;
-}
-
-static vl_status add_record(void *user, void *state, const vl_record *r, vl_buffer *out,
-                            valence_error *error)
-{
-    (void)out;
-    evaluating *e = user;
-    eval_thread *t = state;
-    vl_span label = r->label;
-    valence_prediction p;
-    if (!label.ptr || !label.len) {
-        t->unlabelled++;
-        return VALENCE_OK;
-    }
-    if (!vl_span_equal(label, t->last_label)) {
-        vl_span name;
-        VL_TRY(vl_dataset_label(&e->spec, label, &name, error));
-        if (!name.ptr) return VALENCE_OK; /* dropped by the map */
-        VL_TRY(find_label(e, name, &t->last_k, error));
-        t->last_label = (vl_span){t->last_text, label.len <= sizeof t->last_text ? label.len : 0};
-        memcpy(t->last_text, label.ptr, t->last_label.len);
-    }
-    VL_TRY(valence_context_predict(t->context, r->text.ptr, r->text.len, &p, error));
-    vl_status status = vl_evaluation_add(&t->sum, p.probabilities, t->last_k);
-    return status == VALENCE_OK ? status : vl_fail(error, status, "out of memory for the evaluation");
-}
-
-static vl_status open_thread(void *user, void **state, valence_error *error)
-{
-    evaluating *e = user;
-    eval_thread *t = vl_alloc_zero(VL_MEM_REQUEST, sizeof *t);
-    if (!t) return vl_fail_memory(error, sizeof *t, "a thread");
-    vl_status status = init_sum(e, &t->sum, error);
-    if (status == VALENCE_OK) status = valence_context_open(&t->context, e->model, error);
-    if (status != VALENCE_OK) {
-        vl_evaluation_release(&t->sum);
-        vl_free(t);
-    }
-    *state = t;
-    return status;
-}
-
-static vl_status close_thread(void *user, void *state, valence_error *error)
-{
-    evaluating *e = user;
-    eval_thread *t = state;
-    vl_status status = vl_evaluation_merge(&e->sum, &t->sum);
-    if (status != VALENCE_OK) vl_fail(error, status, "out of memory for the evaluation");
-    e->unlabelled += t->unlabelled;
-    vl_evaluation_release(&t->sum);
-    valence_context_close(t->context);
-    vl_free(t);
-    return status;
-}
-
-static vl_status evaluate_set(evaluating *e, const char *data, valence_error *error)
-{
-    vl_source *source = NULL;
-    uint64_t sequence = 0;
-    VL_TRY(vl_dataset_parse(&e->spec, data, error));
-    vl_status status = vl_source_open(&source, e->spec.path, &e->o->source, error);
-    if (status == VALENCE_OK) {
-        const cli_job job = {.name = e->spec.path, .what = "evaluating", .user = e,
-                             .open = open_thread, .record = add_record, .close = close_thread};
-        status = cli_pipeline_run(source, NULL, &sequence, &job, (int)e->o->threads, error);
-        vl_source_counts c = vl_source_counted(source);
-        e->bad_rows += c.bad_rows;
-        e->rows += c.rows;
-        vl_source_close(source);
-    }
-    vl_dataset_release(&e->spec);
-    return status;
-}
-
 /* ---- Showing --------------------------------------------------------------------------------- */
 
 /* -1 where it cannot be told. */
-static double average_precision(const evaluating *e, int32_t k, vl_buffer *b)
+static double average_precision(const cli_evaluated *e, int32_t k, vl_buffer *b)
 {
     uint32_t *keys;
     bool kept = e->sum.K <= VL_EVAL_CONFUSION_MAX && vl_evaluation_kept(&e->sum);
@@ -174,7 +70,7 @@ static double average_precision(const evaluating *e, int32_t k, vl_buffer *b)
     return ap;
 }
 
-static void print_json_classes(const evaluating *e, vl_buffer *b)
+static void print_json_classes(const cli_evaluated *e, vl_buffer *b)
 {
     for (int32_t k = 0; k < e->sum.K; k++) {
         double precision, recall, f1;
@@ -189,7 +85,7 @@ static void print_json_classes(const evaluating *e, vl_buffer *b)
     }
 }
 
-static void print_json_reliability(const evaluating *e, vl_buffer *b)
+static void print_json_reliability(const cli_evaluated *e, vl_buffer *b)
 {
     vl_buffer_append_text(b, ",\"reliability\":[");
     for (int i = 0; i < VL_EVAL_BINS; i++) {
@@ -205,15 +101,15 @@ static void print_json_reliability(const evaluating *e, vl_buffer *b)
     vl_buffer_append_text(b, "]");
 }
 
-static void print_json_plots(const evaluating *e, vl_buffer *b)
+static void print_json_plots(const report *r, vl_buffer *b)
 {
     const char *separator = "";
-    if (!e->o->plots) return;
+    if (!r->folder) return;
     vl_buffer_append_text(b, ",\"plots\":[");
     for (int i = 0; i < CLI_PLOT_FILES; i++) {
         char path[4096];
-        if (e->plots[i].left_out) continue;
-        snprintf(path, sizeof path, "%s/%s", e->o->plots, e->plots[i].name);
+        if (r->plots[i].left_out) continue;
+        snprintf(path, sizeof path, "%s/%s", r->folder, r->plots[i].name);
         vl_buffer_append_text(b, separator);
         vl_json_write_string(b, vl_span_of(path));
         separator = ",";
@@ -221,7 +117,7 @@ static void print_json_plots(const evaluating *e, vl_buffer *b)
     vl_buffer_append_text(b, "]");
 }
 
-static void print_json_confusion(const evaluating *e, vl_buffer *b)
+static void print_json_confusion(const cli_evaluated *e, vl_buffer *b)
 {
     if (!e->sum.confusion) return;
     vl_buffer_append_text(b, ",\"confusion\":[");
@@ -234,9 +130,10 @@ static void print_json_confusion(const evaluating *e, vl_buffer *b)
     vl_buffer_append_text(b, "]");
 }
 
-static vl_status print_json(const evaluating *e, const vl_figures *f, double seconds,
-                            valence_error *error)
+static vl_status print_json(const report *r, valence_error *error)
 {
+    const cli_evaluated *e = r->of;
+    const vl_figures *f = &r->figures;
     vl_buffer b;
     vl_buffer_init(&b, VL_MEM_REQUEST, 64 << 20);
     vl_buffer_append_text(&b, "{\"model\":");
@@ -245,7 +142,7 @@ static vl_status print_json(const evaluating *e, const vl_figures *f, double sec
                          "\"log_loss\":%.6f,\"seconds\":%.6f,\"documents_per_second\":%.1f,"
                          "\"peak_rss_bytes\":%lld,\"unlabelled\":%llu,\"bad_rows\":%llu",
                      (long long)e->sum.examples, f->accuracy, f->macro_f1, f->ece, f->log_loss,
-                     seconds, (double)e->sum.examples / seconds, (long long)vl_peak_rss_bytes(),
+                     e->seconds, (double)e->sum.examples / e->seconds, (long long)vl_peak_rss_bytes(),
                      (unsigned long long)e->unlabelled, (unsigned long long)e->bad_rows);
     if (f->restricted)
         vl_buffer_printf(&b, ",\"restricted_accuracy\":%.6f,\"restricted_macro_f1\":%.6f",
@@ -258,7 +155,7 @@ static vl_status print_json(const evaluating *e, const vl_figures *f, double sec
     vl_buffer_append_text(&b, "}");
     print_json_confusion(e, &b);
     print_json_reliability(e, &b);
-    print_json_plots(e, &b);
+    print_json_plots(r, &b);
     vl_buffer_append_text(&b, "}\n");
     bool failed = b.failed;
     if (!failed) fwrite(b.data, 1, b.len, stdout);
@@ -266,13 +163,13 @@ static vl_status print_json(const evaluating *e, const vl_figures *f, double sec
     return failed ? vl_fail(error, VALENCE_NO_MEMORY, "out of memory for the report") : VALENCE_OK;
 }
 
-static void print_text_plots(const evaluating *e)
+static void print_text_plots(const report *r)
 {
-    for (int i = 0; e->o->plots && i < CLI_PLOT_FILES; i++)
-        if (!e->plots[i].left_out) printf("%s/%s\n", e->o->plots, e->plots[i].name);
+    for (int i = 0; r->folder && i < CLI_PLOT_FILES; i++)
+        if (!r->plots[i].left_out) printf("%s/%s\n", r->folder, r->plots[i].name);
 }
 
-static void print_text(const evaluating *e, const vl_figures *f, double seconds)
+static void print_text(const cli_evaluated *e, const vl_figures *f)
 {
     printf("%s (%s, %s) on %lld texts\n", e->info.name, e->info.family, e->info.dtype,
            (long long)e->sum.examples);
@@ -284,7 +181,7 @@ static void print_text(const evaluating *e, const vl_figures *f, double seconds)
     if (e->info.min_confidence > 0)
         printf("  answered from a confidence of %.4f on: %.2f %% of the texts, accuracy %.4f\n",
                e->info.min_confidence, 100 * f->coverage, f->selective_accuracy);
-    printf("  %.2f s, %.0f texts/s, %lld MB peak\n\n", seconds, (double)e->sum.examples / seconds,
+    printf("  %.2f s, %.0f texts/s, %lld MB peak\n\n", e->seconds, (double)e->sum.examples / e->seconds,
            (long long)(vl_peak_rss_bytes() >> 20));
     printf("  %-16s %9s %9s %9s %9s\n", "class", "texts", "precision", "recall", "F1");
     for (int32_t k = 0; k < e->sum.K && k < VL_EVAL_CONFUSION_MAX; k++) {
@@ -304,33 +201,28 @@ static void print_text(const evaluating *e, const vl_figures *f, double seconds)
     putchar('\n');
 }
 
-static vl_status draw_plots(evaluating *e, const vl_figures *f, valence_error *error)
+static vl_status draw_plots(report *r, valence_error *error)
 {
-    cli_plotted p = {.e = &e->sum, .f = f, .labels = e->info.labels};
-    VL_TRY(cli_plots_write(e->plots, e->o->plots, &p, error));
+    cli_plotted p = {.e = &r->of->sum, .f = &r->figures, .labels = r->of->info.labels};
+    VL_TRY(cli_plots_write(r->plots, r->folder, &p, error));
     for (int i = 0; i < CLI_PLOT_FILES; i++)
-        if (e->plots[i].left_out)
-            fprintf(stderr, "valence: %s is left out: %s\n", e->plots[i].name,
-                    e->plots[i].left_out);
+        if (r->plots[i].left_out)
+            fprintf(stderr, "valence: %s is left out: %s\n", r->plots[i].name,
+                    r->plots[i].left_out);
     return VALENCE_OK;
 }
 
-static vl_status evaluate(evaluating *e, char **data, int count, valence_error *error)
+static vl_status evaluate(cli_evaluated *e, const eval_options *o, char **data, int count,
+                          valence_error *error)
 {
-    double start = vl_clock_seconds();
-    valence_model_describe(e->model, &e->info);
-    if (e->o->plots) VL_TRY(cli_plots_folder(e->o->plots, error));
-    VL_TRY(init_sum(e, &e->sum, error));
-    for (int i = 0; i < count; i++) VL_TRY(evaluate_set(e, data[i], error));
-    if (e->sum.examples == 0)
-        return vl_fail(error, VALENCE_ARGUMENT, "the data holds no labelled text (%llu rows have no "
-                       "label)", (unsigned long long)e->unlabelled);
-    double seconds = vl_clock_seconds() - start;
-    vl_figures f = vl_evaluation_figures(&e->sum);
-    if (e->o->plots) VL_TRY(draw_plots(e, &f, error));
-    if (e->o->json) return print_json(e, &f, seconds, error);
-    print_text(e, &f, seconds);
-    print_text_plots(e);
+    report r = {.folder = o->plots, .of = e};
+    if (o->plots) VL_TRY(cli_plots_folder(o->plots, error));
+    VL_TRY(cli_evaluate(e, data, count, error));
+    r.figures = vl_evaluation_figures(&e->sum);
+    if (o->plots) VL_TRY(draw_plots(&r, error));
+    if (o->json) return print_json(&r, error);
+    print_text(e, &r.figures);
+    print_text_plots(&r);
     return VALENCE_OK;
 }
 
@@ -342,11 +234,12 @@ int cmd_eval(int argc, char **argv)
     int first = parse(&o, argc, argv);
     if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
     if (first == argc) return cli_usage("eval", "no data given");
-    if (!o.source.label) o.source.label = "label"; /* here it must be there */
+    if (cli_length_apply(&o.length, "eval", &o.decide)) return CLI_USAGE;
     if (valence_model_open(&model, o.model ? o.model : "general", &o.decide, &error) != VALENCE_OK)
         return cli_fail("%s", error.message);
-    evaluating e = {.o = &o, .model = model, .room = VL_EVAL_ROOM};
-    vl_status status = evaluate(&e, argv + first, argc - first, &error);
+    cli_evaluated e = {.model = model, .source = o.source, .threads = (int)o.threads,
+                       .keep_scores = o.json || o.plots};
+    vl_status status = evaluate(&e, &o, argv + first, argc - first, &error);
     vl_evaluation_release(&e.sum);
     valence_model_close(model);
     if (o.memory) cli_memory_report((uint64_t)e.rows);

@@ -31,6 +31,7 @@ static int print_json(const valence_model_info *i)
     append_key(&b, "model", i->name);
     append_key(&b, "path", i->path);
     append_key(&b, "family", i->family);
+    if (*i->architecture) append_key(&b, "architecture", i->architecture);
     append_key(&b, "type", i->dtype);
     vl_buffer_printf(&b, ",\"bytes\":%llu,\"slots\":%llu,\"load_ms\":%.3f,\"temperature\":%.4f,\"labels\":[",
                      (unsigned long long)i->bytes, (unsigned long long)i->features,
@@ -39,7 +40,9 @@ static int print_json(const valence_model_info *i)
         vl_buffer_append_text(&b, k ? "," : "");
         vl_json_write_string(&b, vl_span_of(i->labels[k]));
     }
-    vl_buffer_append_text(&b, "],\"card\":");
+    vl_buffer_append_byte(&b, ']');
+    if (i->max_length) vl_buffer_printf(&b, ",\"max_length\":%d", i->max_length);
+    vl_buffer_append_text(&b, ",\"card\":");
     vl_buffer_append_text(&b, i->card);
     vl_buffer_append_text(&b, "}\n");
     int code = b.failed ? cli_fail("out of memory for the description") : CLI_OK;
@@ -79,12 +82,13 @@ static void print_card(const char *card)
 static void print_model(const valence_model_info *i)
 {
     printf("model %s (%s)\n", i->name, i->path);
-    printf("  family       %s, %s weights\n", i->family, i->dtype);
+    printf("  family       %s%s%s, %s weights\n", i->family, *i->architecture ? ", " : "", i->architecture, i->dtype);
     printf("  labels      ");
     for (int k = 0; k < i->label_count && k < 20; k++) printf(" %s", i->labels[k]);
     printf("%s\n", i->label_count > 20 ? " .." : "");
-    printf("  size         %.2f MB, %llu places for n-grams\n", (double)i->bytes / 1e6,
-           (unsigned long long)i->features);
+    printf("  size         %.2f MB, %llu %s\n", (double)i->bytes / 1e6, (unsigned long long)i->features,
+           i->max_length ? "tokens known" : "places for n-grams");
+    if (i->max_length) printf("  reads        %d tokens at once\n", i->max_length);
     printf("  loaded in    %.2f ms\n", i->load_seconds * 1e3);
     printf("  temperature  %.3f\n", i->temperature);
     printf("  card\n");

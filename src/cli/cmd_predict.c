@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "cli/answer.h"
 #include "cli/bulk.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/length_options.h"
 #include "cli/memory_report.h"
 #include "cli/options.h"
 #include "cli/resume.h"
@@ -17,7 +19,8 @@
 typedef struct predict_options {
     const char *model, *format, *shard;
     int64_t threads, top;
-    bool skip_bad, memory;
+    bool skip_bad, memory, trace;
+    cli_length_options length;
     valence_model_options decide;
     cli_bulk_options bulk;
 } predict_options;
@@ -43,11 +46,13 @@ static int parse(predict_options *o, int argc, char **argv)
         {CLI_FLAG, "explain", 0, NULL, "what each word adds to the answer, with places in the text", &o->bulk.style.explain},
         {CLI_FLAG, "sentences", 0, NULL, "a label for each sentence, and for all of them together", &o->bulk.style.sentences},
         {CLI_INTEGER, "top", 0, "K", "give only the K most probable classes", &o->top},
+        CLI_LENGTH_OPTIONS(&o->length),
         {CLI_FLAG, "skip-bad", 0, NULL, "malformed rows are no failure", &o->skip_bad},
         {CLI_TEXT, "shard", 0, "I/N", "only the I-th of N parts of the file (1/N .. N/N)", &o->shard},
         {CLI_FLAG, "resume", 0, NULL, "go on where an interrupted run of this command stopped", &o->bulk.resume},
         {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &o->threads},
         {CLI_FLAG, "memory", 0, NULL, "print memory by category at the end", &o->memory},
+        {CLI_FLAG, "trace", 0, NULL, "print where a neural model's time goes at the end", &o->trace},
         {CLI_FLAG, NULL, 0, NULL, NULL, NULL}};
     return cli_parse(argc, argv, usage, about, table);
 }
@@ -160,6 +165,7 @@ static int run(predict_options *o, char **texts, int count)
     valence_error error = {0};
     cli_bulk_result result = {0};
     cli_totals totals = {0};
+    cli_times times = {0};
     valence_model_info info;
     if (valence_model_open(&model, o->model ? o->model : "general", &o->decide, &error) != VALENCE_OK)
         return cli_fail("%s", error.message);
@@ -180,8 +186,10 @@ static int run(predict_options *o, char **texts, int count)
     o->bulk.style.model = info.name;
     o->bulk.style.input = o->bulk.input;
     o->bulk.style.totals = &totals;
+    o->bulk.style.times = o->trace ? &times : NULL;
     vl_status status = o->bulk.input ? cli_bulk_predict(model, &o->bulk, &result, &error)
                                      : predict_texts(model, o, texts, count, &error);
+    if (o->trace && status == VALENCE_OK) cli_times_print(&times);
     if (o->memory) cli_memory_report(o->bulk.input ? result.rows : (uint64_t)count);
     vl_free(totals.given);
     valence_model_close(model);
@@ -216,7 +224,9 @@ int cmd_predict(int argc, char **argv)
     } else if (!o.bulk.input && argc == first) {
         return cli_usage("predict", "no text given (texts, - for standard input, or -i FILE)");
     }
-    if (check_texts(&o)) return CLI_USAGE;
+    if (check_texts(&o) || cli_length_apply(&o.length, "predict", &o.decide)) return CLI_USAGE;
+    /* Rows of a file are shared out among threads; of a few texts each is. */
+    o.decide.threads = o.bulk.input ? 1 : o.threads > 0 ? (int)o.threads : vl_cpu_count();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error like any other */
     return run(&o, argv + first, argc - first);
 }

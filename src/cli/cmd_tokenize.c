@@ -6,12 +6,14 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/text_job.h"
+#include "cli/token_rows.h"
 #include "engine/engine_model.h"
 #include "text/word_places.h"
 
 typedef struct tokenize_options {
     const char *model;
-    bool json;
+    bool json, pad;
+    cli_length_options length;
     const vl_features *features;
     cli_text_job texts;
 } tokenize_options;
@@ -22,6 +24,8 @@ static const char about[] =
     "line for each text. With --json also where they stand in the text (bytes), which of them the model\n"
     "knows, and how many of the text's n-grams it knows (of those in n-grams; the same one twice\n"
     "counts twice).\n"
+    "Of a model that reads tokens (a transformer): its tokens, special ones included; with --json their\n"
+    "ids and places.\n"
     "Example: valence tokenize --json \"Not good at all!\"";
 
 static int parse(tokenize_options *o, int argc, char **argv)
@@ -33,6 +37,8 @@ static int parse(tokenize_options *o, int argc, char **argv)
         {CLI_TEXT, "output", 'o', "FILE", "where they go (standard output)", &t->output},
         {CLI_TEXT, "text", 0, "COLUMN", "column of the text (text)", &t->source.text},
         {CLI_FLAG, "json", 0, NULL, "a JSON object for each text, with places and what is known", &o->json},
+        CLI_LENGTH_OPTIONS(&o->length),
+        {CLI_FLAG, "pad", 0, NULL, "tokens: fill up to --max-length with the padding token", &o->pad},
         {CLI_FLAG, "skip-bad", 0, NULL, "malformed rows are no failure", &t->skip_bad},
         {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &t->threads},
         {CLI_FLAG, "memory", 0, NULL, "print memory by category at the end", &t->memory},
@@ -176,16 +182,20 @@ static vl_status open_tokenizer(void *user, void **state, valence_error *error)
 int cmd_tokenize(int argc, char **argv)
 {
     tokenize_options o = {.texts = {.command = "tokenize", .source = vl_source_options_defaults()}};
+    valence_model_options decide = valence_model_defaults();
     valence_error error;
     valence_model *model;
     int first = parse(&o, argc, argv);
     if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
     if (cli_text_job_input(&o.texts, argv + first, argc - first)) return CLI_USAGE;
-    if (valence_model_open(&model, o.model ? o.model : "general", NULL, &error) != VALENCE_OK)
+    if (cli_length_apply(&o.length, "tokenize", &decide)) return CLI_USAGE;
+    if (valence_model_open(&model, o.model ? o.model : "general", &decide, &error) != VALENCE_OK)
         return cli_fail("%s", error.message);
     o.features = &model->features;
-    o.texts.job = (cli_job){.what = "tokenizing", .user = &o, .open = open_tokenizer,
-                            .record = tokenize_record, .close = close_tokenizer};
+    cli_token_style style = {.model = model, .json = o.json, .pad = o.pad};
+    if (model->tokenizer) o.texts.job = cli_token_job(&style);
+    else o.texts.job = (cli_job){.what = "tokenizing", .user = &o, .open = open_tokenizer,
+                                 .record = tokenize_record, .close = close_tokenizer};
     int code = cli_text_job_run(&o.texts, argv + first, argc - first);
     valence_model_close(model);
     return code;

@@ -13,6 +13,7 @@ static const cli_command commands[] = {
     {"train", cmd_train, "train a model on your own labelled texts"},
     {"merge", cmd_merge, "add up partial counts and make a naive Bayes model of them"},
     {"eval", cmd_eval, "measure a model on labelled texts"},
+    {"quantize", cmd_quantize, "make a neural model smaller and faster, and say what it cost"},
     {"info", cmd_info, "describe a model, or this machine as valence sees it"},
     {"models", cmd_models, "list the models: size, latency, memory, accuracy"},
     {"select", cmd_select, "name the most accurate model within limits"},

@@ -4,6 +4,7 @@
 #define VL_RESULT_FORMAT_H
 
 #include "base/buffer.h"
+#include "cli/trace_report.h"
 #include "data/source.h"
 #include "valence.h"
 
@@ -38,6 +39,7 @@ typedef struct cli_row_style {
     const char *const *labels;
     const char *model, *input; /* names, for HTML; input NULL: texts were arguments */
     cli_totals *totals;        /* HTML: filled by answerers as they close */
+    cli_times *times;          /* likewise; NULL: nobody asks where the time goes */
     const vl_span *keep_names; /* (keep_count) input columns to echo */
     const int *keep_index;     /* (keep_count) their places in record->columns */
     int keep_count;

@@ -106,6 +106,17 @@ static vl_status write_json_kept(vl_buffer *out, const cli_row_style *style, con
     return VALENCE_OK;
 }
 
+/* How much of the text a model with tokens has read. */
+static vl_status write_reading(vl_buffer *out, const valence_prediction *p)
+{
+    VL_TRY(vl_buffer_append_text(out, ",\"tokens\":"));
+    VL_TRY(vl_write_integer(out, p->tokens));
+    VL_TRY(vl_buffer_append_text(out, ",\"truncated\":"));
+    VL_TRY(vl_buffer_append_text(out, p->truncated ? "true" : "false"));
+    VL_TRY(vl_buffer_append_text(out, ",\"windows\":"));
+    return vl_write_integer(out, p->windows);
+}
+
 vl_status cli_json_row(vl_buffer *out, const cli_row_style *style, const vl_record *r,
                        const cli_answer_parts *parts)
 {
@@ -117,6 +128,7 @@ vl_status cli_json_row(vl_buffer *out, const cli_row_style *style, const vl_reco
     VL_TRY(vl_write_decimal(out, p->score, CLI_DIGITS));
     VL_TRY(write_probabilities(out, style, p->probabilities));
     if (p->empty) VL_TRY(vl_buffer_append_text(out, ",\"empty\":true"));
+    if (p->tokens) VL_TRY(write_reading(out, p));
     VL_TRY(write_parts(out, style, r, parts));
     VL_TRY(write_json_kept(out, style, r));
     return vl_buffer_append_text(out, style->format == CLI_JSONL ? "}\n" : "}");
