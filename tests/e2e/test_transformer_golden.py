@@ -14,8 +14,6 @@ GOLDEN = ROOT / "tests" / "golden" / "transformers"
 NAMES = sorted(p.parent.name for p in GOLDEN.glob("*/golden.json"))
 TEXTS = json.loads((GOLDEN / "texts.json").read_text())
 TOLERANCE = 1e-4  # float32 against float32; the goldens' own distance to float64 is below 1e-5
-BF16_TOLERANCE = 3e-2  # a model stored in bfloat16 is multiplied in bfloat16: 8 bits of each factor
-BF16 = {"minilm"}
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +68,7 @@ def check(tool, folder, name, tolerance=TOLERANCE, **how):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_logits(tool, name):
-    check(tool, GOLDEN / name, name, BF16_TOLERANCE if name in BF16 else TOLERANCE)
+    check(tool, GOLDEN / name, name)
 
 
 @pytest.mark.parametrize("name", ["bert", "modernbert"])
