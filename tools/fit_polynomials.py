@@ -33,7 +33,7 @@ def report(name, degree, fitted):
 
 # 2^f - 1 over |f| <= 1/2, relative error; no constant term, so that 2^0 is 1.
 f = points(-0.5, 0.5, 2001)
-for degree in 5, 6:
+for degree in 3, 5, 6:
     report("exp2", degree, fit(f, np.exp2(f) - 1, np.exp2(-f), range(1, degree + 1)))
 
 # log2 q(y) + 1, q the normal tail, over 0..14, the error as it shows in y q(y).

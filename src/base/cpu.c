@@ -87,28 +87,38 @@ const char *vl_isa_name(vl_isa isa)
     return (unsigned)isa < VL_ISA_COUNT ? isa_names[isa] : "unknown";
 }
 
+enum { VNNI = 1, BF16 = 2 };
+
+static int detect_extras(void)
+{
+    int extras = 0;
 #if defined(__x86_64__)
-static bool has_avx512_extra(unsigned leaf, unsigned bit_c, unsigned bit_a)
-{
     unsigned a = 0, b, c = 0, d;
-    return vl_isa_active() == VL_ISA_AVX512 && __get_cpuid_count(7, leaf, &a, &b, &c, &d) &&
-           ((c & bit_c) || (a & bit_a));
-}
-#else
-static bool has_avx512_extra(unsigned leaf, unsigned bit_c, unsigned bit_a)
-{
-    return leaf + bit_c + bit_a == 0;
-}
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & bit_AVX512VNNI)) extras |= VNNI;
+    if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVX512BF16)) extras |= BF16;
 #endif
+    return extras;
+}
+
+/* Asked once, too. */
+static bool has_extra(int extra)
+{
+    static _Atomic int known = -1;
+    if (vl_isa_active() != VL_ISA_AVX512) return false;
+    int extras = atomic_load_explicit(&known, memory_order_relaxed);
+    if (extras < 0) extras = detect_extras();
+    atomic_store_explicit(&known, extras, memory_order_relaxed);
+    return extras & extra;
+}
 
 bool vl_cpu_has_vnni(void)
 {
-    return has_avx512_extra(0, 1u << 11, 0);
+    return has_extra(VNNI);
 }
 
 bool vl_cpu_has_bf16(void)
 {
-    return has_avx512_extra(1, 0, 1u << 5);
+    return has_extra(BF16);
 }
 
 /* The first one or two numbers of a file; gives how many there were. */

@@ -22,6 +22,13 @@ void vl_attention(float *dst, const float *q, const float *k, const float *v, in
                   int64_t dst_stride, int32_t T, int32_t from, int32_t to, int32_t heads, int32_t D,
                   float scale, int32_t window, void *scratch);
 
+/* The same with q, k, v and the weights rounded to bfloat16 on CPUs that multiply pairs of them
+ * (vl_cpu_has_bf16), about 1.7 times as fast; elsewhere vl_attention. For models whose products
+ * have 8 bits anyway: |error| <= 2^-7 (1 + m) max|v|, in practice some 30 times less. */
+void vl_attention_bf16(float *dst, const float *q, const float *k, const float *v, int64_t stride,
+                       int64_t dst_stride, int32_t T, int32_t from, int32_t to, int32_t heads,
+                       int32_t D, float scale, int32_t window, void *scratch);
+
 /* Bounded: does not grow with T past 240, nor with heads. */
 size_t vl_attention_scratch(int32_t T, int32_t heads, int32_t D);
 
@@ -29,7 +36,8 @@ typedef void vl_attention_fn(float *dst, const float *q, const float *k, const f
                              int64_t stride, int64_t dst_stride, int32_t T, int32_t from,
                              int32_t to, int32_t heads, int32_t D, float scale, int32_t window,
                              void *scratch);
-vl_attention_fn vl_attention_scalar, vl_attention_avx2, vl_attention_avx512;
+vl_attention_fn vl_attention_scalar, vl_attention_avx2, vl_attention_avx512,
+    vl_attention_avx512bf16;
 
 /* How the fast ones cut their work (attention_x16.h). */
 enum { VL_ATTENTION_KEYS = 64, VL_ATTENTION_GROUP = 24, VL_ATTENTION_BLOCK = 240 };

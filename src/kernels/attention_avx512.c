@@ -3,6 +3,7 @@
 
 enum { WIDE = 4 };
 
+#include "kernels/attention_floats.h"
 #include "kernels/attention_x16.h"
 
 void vl_attention_avx512(float *dst, const float *q, const float *k, const float *v, int64_t stride,

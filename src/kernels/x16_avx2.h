@@ -286,12 +286,9 @@ static inline void vl_x16_store_bf16(void *p, vl_x16 x)
 }
 
 /* Eight rows by eight columns. */
-static inline void vl_x8_transpose(float *dst, int64_t stride, const float *const *rows, int64_t at,
-                                   int64_t columns)
+static inline void vl_x8_transpose(float *dst, int64_t stride, __m256 x[8])
 {
-    __m256 x[8], t[8];
-    __m256i mask = vl_x16_first(columns < 8 ? columns : 8).a;
-    for (int r = 0; r < 8; r++) x[r] = _mm256_maskload_ps(rows[r] + at, mask);
+    __m256 t[8];
     for (int i = 0; i < 8; i += 2) {
         t[i] = _mm256_unpacklo_ps(x[i], x[i + 1]);
         t[i + 1] = _mm256_unpackhi_ps(x[i], x[i + 1]);
@@ -302,19 +299,21 @@ static inline void vl_x8_transpose(float *dst, int64_t stride, const float *cons
             x[i + 2 * k + 1] = _mm256_shuffle_ps(t[i + k], t[i + k + 2], 0xEE);
         }
     for (int i = 0; i < 4; i++) {
-        t[i] = _mm256_permute2f128_ps(x[i], x[i + 4], 0x20);
-        t[i + 4] = _mm256_permute2f128_ps(x[i], x[i + 4], 0x31);
+        _mm256_storeu_ps(dst + i * stride, _mm256_permute2f128_ps(x[i], x[i + 4], 0x20));
+        _mm256_storeu_ps(dst + (i + 4) * stride, _mm256_permute2f128_ps(x[i], x[i + 4], 0x31));
     }
-    for (int64_t c = 0; c < columns && c < 8; c++) _mm256_storeu_ps(dst + c * stride, t[c]);
 }
 
-static inline void vl_x16_transpose(float *dst, int64_t stride, const float *const rows[16],
-                                    int64_t at, int64_t columns)
+static inline void vl_x16_transpose(float *dst, int64_t stride, vl_x16 x[16])
 {
     for (int r = 0; r < 16; r += 8) {
-        vl_x8_transpose(dst + r, stride, rows + r, at, columns);
-        if (columns > 8)
-            vl_x8_transpose(dst + 8 * stride + r, stride, rows + r, at + 8, columns - 8);
+        __m256 a[8], b[8];
+        for (int i = 0; i < 8; i++) {
+            a[i] = x[r + i].a;
+            b[i] = x[r + i].b;
+        }
+        vl_x8_transpose(dst + r, stride, a);
+        vl_x8_transpose(dst + 8 * stride + r, stride, b);
     }
 }
 

@@ -277,15 +277,12 @@ static inline void vl_x16_exchange_lanes(__m512 x[16])
     }
 }
 
-/* dst[c][r] = rows[r][at + c] for 16 rows and `columns` <= 16 columns; dst's rows stride apart. */
-static inline void vl_x16_transpose(float *dst, int64_t stride, const float *const rows[16],
-                                    int64_t at, int64_t columns)
+/* dst[c][r] = x[r][c]; dst's rows stride apart. x is lost. */
+static inline void vl_x16_transpose(float *dst, int64_t stride, vl_x16 x[16])
 {
-    __m512 x[16];
-    for (int r = 0; r < 16; r++) x[r] = vl_x16_load_some(rows[r] + at, columns);
     vl_x16_interleave(x);
     vl_x16_exchange_lanes(x);
-    for (int64_t c = 0; c < columns; c++) _mm512_storeu_ps(dst + c * stride, x[c]);
+    for (int64_t c = 0; c < 16; c++) _mm512_storeu_ps(dst + c * stride, x[c]);
 }
 
 #endif

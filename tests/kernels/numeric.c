@@ -81,6 +81,13 @@ bool near(double got, double expected, double bound)
     return got == expected || fabs(got - expected) <= bound;
 }
 
+double thread_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 enum { CHAINS = 10, STEPS = 200000 };
 
 __attribute__((target("avx512f"))) static double fma_512(void)
