@@ -5,7 +5,6 @@
 
 #include "base/json.h"
 #include "formats/hf_files.h"
-#include "formats/hf_config.h"
 #include "formats/safetensors.h"
 
 enum { MAX_INDEX = 1 << 26, MAX_NAME = 255 };
