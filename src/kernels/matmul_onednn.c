@@ -300,25 +300,35 @@ struct vl_onednn_matrix {
     void *packed;
 };
 
+/* oneDNN keeps what it has made in a cache of its own; threads that load models come here one by one. */
+static dnnl_primitive_t make_reorder(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
+{
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_primitive_t call = NULL;
+    pthread_mutex_lock(&lock);
+    if (dnnl.reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL) == dnnl_success &&
+        dnnl.primitive_create(&call, pd) != dnnl_success)
+        call = NULL;
+    if (pd) dnnl.primitive_desc_destroy(pd);
+    pthread_mutex_unlock(&lock);
+    return call;
+}
+
 static vl_status reorder(void *packed, const dnnl_memory_desc_t *to, const void *weight,
                          const dnnl_memory_desc_t *from, seat *s)
 {
     vl_status status = VALENCE_NO_MEMORY;
-    dnnl_primitive_desc_t pd = NULL;
-    dnnl_primitive_t call = NULL;
+    dnnl_primitive_t call = make_reorder(from, to);
     dnnl_memory_t a = NULL, b = NULL;
     void *plain = NULL; /* oneDNN only reads it, but its interface takes no const */
     memcpy(&plain, &weight, sizeof plain);
-    if (dnnl.memory_create(&a, from, engine, plain) == dnnl_success &&
-        dnnl.memory_create(&b, to, engine, packed) == dnnl_success &&
-        dnnl.reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL) == dnnl_success &&
-        dnnl.primitive_create(&call, pd) == dnnl_success) {
+    if (call && dnnl.memory_create(&a, from, engine, plain) == dnnl_success &&
+        dnnl.memory_create(&b, to, engine, packed) == dnnl_success) {
         const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, a}, {DNNL_ARG_TO, b}};
         if (dnnl.primitive_execute(call, s->stream, 2, args) == dnnl_success) status = VALENCE_OK;
         dnnl.stream_wait(s->stream);
     }
     if (call) dnnl.primitive_destroy(call);
-    if (pd) dnnl.primitive_desc_destroy(pd);
     if (a) dnnl.memory_destroy(a);
     if (b) dnnl.memory_destroy(b);
     return status;
