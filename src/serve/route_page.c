@@ -1,5 +1,6 @@
 /* route_page.c: GET /: the page of page.html, part of the program. Its scripts and styles carry a
- * number drawn for each answer, and nothing else may run or be fetched from elsewhere. */
+ * number drawn for each answer, and nothing else may run or be fetched from elsewhere (its icon is
+ * inside it, too). */
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -55,7 +56,8 @@ void vl_route_page(vl_exchange *x)
         return;
     }
     snprintf(policy, sizeof policy,
-             "default-src 'none'; script-src 'nonce-%s'; style-src 'nonce-%s'; connect-src 'self'; "
+             "default-src 'none'; script-src 'nonce-%s'; style-src 'nonce-%s'; img-src data:; "
+             "connect-src 'self'; "
              "base-uri 'none'; form-action 'none'; frame-ancestors 'none'", nonce, nonce);
     vl_exchange_header(x, "Content-Security-Policy", vl_span_of(policy));
     vl_exchange_header(x, "X-Content-Type-Options", vl_span_of("nosniff"));
