@@ -108,6 +108,11 @@ $(O)/tests/test_%: tests/unit/test_%.c $(O)/tests/commands.a $(O)/libvalence.a
 	@mkdir -p $(@D)
 	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $< $(O)/tests/commands.a $(O)/libvalence.a -lcmocka $(LDLIBS) $(CLI_LIBS)
 
+# `valence serve` with a slow model that a test can command.
+$(O)/tests/slow_server: tests/tools/slow_server.c $(O)/tests/commands.a $(O)/libvalence.a
+	@mkdir -p $(@D)
+	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $< $(O)/tests/commands.a $(O)/libvalence.a $(LDLIBS) $(CLI_LIBS)
+
 $(O)/tests/kernels: $(wildcard tests/kernels/*.c) $(O)/libvalence.a
 	@mkdir -p $(@D)
 	$(CC) $(TESTFLAGS) $(LDFLAGS) -o $@ $(wildcard tests/kernels/*.c) $(O)/libvalence.a $(LDLIBS)
@@ -119,10 +124,10 @@ $(O)/fuzz/replay_%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/tests/commands.a $(O
 layers:
 	python3 tools/check_layers.py src src/layers.txt
 
-check: deps-test all $(UNIT) $(REPLAY) $(KERNELS)
+check: deps-test all $(UNIT) $(REPLAY) $(KERNELS) $(O)/tests/slow_server
 	python3 tools/run_tests.py --build $(O) check
 
-test: deps-test all $(UNIT) $(REPLAY) $(KERNELS)
+test: deps-test all $(UNIT) $(REPLAY) $(KERNELS) $(O)/tests/slow_server
 	python3 tools/run_tests.py --build $(O) test
 
 deps-build:

@@ -1,5 +1,6 @@
 /* cmd_serve.c: `valence serve`. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "cli/commands.h"
@@ -11,7 +12,7 @@ static const char usage[] = "valence serve [-m MODEL]... [--port N]";
 static const char about[] =
     "Answers over HTTP: POST /predict {\"text\":\"I loved it\"}. Ends on SIGTERM when all is answered.";
 
-enum { CONNECTIONS_MAX = 1000000, CACHE_ENTRIES_MAX = 100000000 };
+enum { CONNECTIONS_MAX = 1000000, CACHE_ENTRIES_MAX = 100000000, WORKERS_MAX = 256, QUEUE_MAX = 1000000 };
 
 static vl_status take_body(vl_limits *limits, const char *text, valence_error *error)
 {
@@ -44,6 +45,37 @@ static vl_status take_front(vl_front_options *o, const front_words *w, valence_e
     return VALENCE_OK;
 }
 
+/* And of the queue of slow models. */
+typedef struct queue_words {
+    int64_t workers, tokens, texts, size;
+    const char *wait;
+} queue_words;
+
+static queue_words queue_words_of(const vl_queue_options *o)
+{
+    return (queue_words){.workers = o->workers, .tokens = o->batch_tokens, .texts = o->batch_texts, .size = o->size};
+}
+
+static vl_status take_queue(vl_queue_options *o, const queue_words *w, valence_error *error)
+{
+    if (w->workers < 0 || w->workers > WORKERS_MAX)
+        return vl_fail(error, VALENCE_ARGUMENT, "--workers needs 0 to %d", WORKERS_MAX);
+    if (w->tokens < 1 || w->tokens > INT32_MAX)
+        return vl_fail(error, VALENCE_ARGUMENT, "--batch-tokens needs 1 to %d", INT32_MAX);
+    if (w->texts < 1 || w->texts > QUEUE_MAX)
+        return vl_fail(error, VALENCE_ARGUMENT, "--batch-texts needs 1 to %d", QUEUE_MAX);
+    if (w->size < 1 || w->size > QUEUE_MAX)
+        return vl_fail(error, VALENCE_ARGUMENT, "--queue-size needs 1 to %d", QUEUE_MAX);
+    if (w->wait && strcmp(w->wait, "0") != 0 && cli_parse_duration(&o->wait_seconds, w->wait, error) != VALENCE_OK)
+        return vl_fail(error, VALENCE_ARGUMENT, "--batch-wait needs a duration: 2ms");
+    if (o->wait_seconds > 60) return vl_fail(error, VALENCE_ARGUMENT, "--batch-wait needs 60s or less");
+    o->workers = (int)w->workers;
+    o->batch_tokens = w->tokens;
+    o->batch_texts = (int)w->texts;
+    o->size = (int)w->size;
+    return VALENCE_OK;
+}
+
 static void warn(void *user, vl_log_level level, const char *message)
 {
     (void)user;
@@ -58,11 +90,17 @@ static void tell(void *user, const char *where)
 
 int cmd_serve(int argc, char **argv)
 {
+    return cli_serve(argc, argv, &vl_predictor_usual);
+}
+
+int cli_serve(int argc, char **argv, const vl_predictor *predictor)
+{
     vl_server_options o = vl_server_defaults();
     cli_list models = {0};
     int64_t port = o.port, threads = 0, connections = o.limits.connections;
     const char *body = NULL;
     front_words front = {.entries = (int64_t)o.front.cache.entries};
+    queue_words queue = queue_words_of(&o.queue);
     const cli_option table[] = {
         {CLI_LIST, "model", 'm', "MODEL", "a model file or a shipped model's name; may be given often (general)", &models},
         {CLI_TEXT, "host", 0, "IP", "address to listen on (127.0.0.1)", &o.host},
@@ -83,6 +121,11 @@ int cmd_serve(int argc, char **argv)
         {CLI_LIST, "cors-origin", 0, "ORIGIN", "a site whose pages may ask, or *; may be given often", &front.origins},
         {CLI_TEXT, "access-log", 0, "json|text", "one line per request, without its text", &o.front.access_log},
         {CLI_TEXT, "access-log-file", 0, "FILE", "where they go (stderr)", &o.front.access_file},
+        {CLI_INTEGER, "workers", 0, "N", "threads that answer for each slow model (one per processor, at most 8)", &queue.workers},
+        {CLI_INTEGER, "batch-tokens", 0, "N", "most tokens of the texts that a worker answers together (2048)", &queue.tokens},
+        {CLI_INTEGER, "batch-texts", 0, "N", "most texts that it answers together (64)", &queue.texts},
+        {CLI_TEXT, "batch-wait", 0, "DURATION", "how long a text waits for others while a worker is idle: 2ms (0)", &queue.wait},
+        {CLI_INTEGER, "queue-size", 0, "N", "texts that may wait for a slow model: 429 past it (1024)", &queue.size},
         {CLI_FLAG, NULL, 0, NULL, NULL, NULL}};
     valence_error error = {0};
     int first = cli_parse(argc, argv, usage, about, table);
@@ -98,11 +141,13 @@ int cmd_serve(int argc, char **argv)
     if (body && take_body(&o.limits, body, &error) != VALENCE_OK) return cli_usage("serve", "--max-body %s", error.message);
     o.limits.connections = (int)connections;
     if (take_front(&o.front, &front, &error) != VALENCE_OK) return cli_usage("serve", "%s", error.message);
+    if (take_queue(&o.queue, &queue, &error) != VALENCE_OK) return cli_usage("serve", "%s", error.message);
     static const char *const usual[] = {"general"};
     o.port = (int)port;
     o.threads = (int)threads;
     o.models = models.count ? models.items : usual;
     o.model_count = models.count ? models.count : 1;
+    o.predictor = predictor;
     o.listening = tell;
     vl_log_listen(warn, NULL);
     return vl_server_run(&o, &error) == VALENCE_OK ? CLI_OK : cli_fail("%s", error.message);

@@ -17,6 +17,9 @@ int cmd_info(int argc, char **argv);
 int cmd_models(int argc, char **argv);
 int cmd_select(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+/* `valence serve` with another way to ask models (serve/predictor.h): for tests. */
+struct vl_predictor;
+int cli_serve(int argc, char **argv, const struct vl_predictor *predictor);
 int cmd_loadtest(int argc, char **argv);
 int cmd_clean(int argc, char **argv);
 int cmd_tokenize(int argc, char **argv);

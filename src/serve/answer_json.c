@@ -37,13 +37,22 @@ static int compare(const void *left, const void *right, void *user)
     return (a < b) == r->later_first ? 1 : -1;
 }
 
+/* Kept from request to request. */
+static vl_status make_order(vl_ask *a, int count)
+{
+    if (count <= a->order_capacity) return VALENCE_OK;
+    vl_free(a->order);
+    a->order = vl_alloc_array(VL_MEM_REQUEST, (size_t)count, sizeof *a->order);
+    a->order_capacity = a->order ? count : 0;
+    return a->order ? VALENCE_OK : VALENCE_NO_MEMORY;
+}
+
 vl_status vl_answer_rank(vl_ask *a, const float *values, vl_ranking_style ties, int top_k,
                          int *shown)
 {
     int count = a->model->info.label_count;
     ranking r = {values, ties == VL_RANKING_TEI};
-    if (!a->order) a->order = vl_alloc_array(VL_MEM_REQUEST, (size_t)count, sizeof *a->order);
-    if (!a->order) return VALENCE_NO_MEMORY;
+    VL_TRY(make_order(a, count));
     for (int k = 0; k < count; k++) a->order[k] = k;
     qsort_r(a->order, (size_t)count, sizeof *a->order, compare, &r);
     *shown = top_k > 0 && top_k < count ? top_k : count;
@@ -61,8 +70,9 @@ static vl_status write_class(vl_buffer *out, const char *label, double value,
     return vl_buffer_append_byte(out, '}');
 }
 
-vl_status vl_answer_ranking(vl_ask *a, vl_buffer *out, const float *values, vl_ranking_style style)
+vl_status vl_answer_ranking(vl_ask *a, const float *values, vl_ranking_style style)
 {
+    vl_buffer *out = a->out;
     int shown;
     VL_TRY(vl_answer_rank(a, values, style, a->top_k, &shown));
     for (int r = 0; r < shown; r++) {
@@ -128,23 +138,22 @@ static vl_status write_explanation(vl_ask *a, vl_buffer *out, vl_span text,
     return vl_buffer_append_byte(out, ']');
 }
 
-vl_status vl_answer_members(vl_ask *a, vl_buffer *out, vl_span text, valence_error *error)
+vl_status vl_answer_members(vl_ask *a, const vl_result *r)
 {
-    valence_prediction p;
-    valence_explanation e;
-    VL_TRY(vl_ask_predict(a, text, &p, a->explain ? &e : NULL, error));
+    vl_buffer *out = a->out;
+    const valence_prediction *p = r->prediction;
     VL_TRY(vl_buffer_append_text(out, "\"prediction\":"));
-    VL_TRY(vl_json_write_string(out, vl_span_of(p.label)));
+    VL_TRY(vl_json_write_string(out, vl_span_of(p->label)));
     VL_TRY(vl_buffer_append_text(out, ",\"confidence\":"));
-    VL_TRY(vl_answer_score(out, p.score));
+    VL_TRY(vl_answer_score(out, p->score));
     VL_TRY(vl_buffer_append_text(out, ",\"probabilities\":"));
-    VL_TRY(write_classes(a, out, p.probabilities));
+    VL_TRY(write_classes(a, out, p->probabilities));
     if (a->raw_scores) {
         VL_TRY(vl_buffer_append_text(out, ",\"raw_scores\":"));
-        VL_TRY(write_classes(a, out, p.logits));
+        VL_TRY(write_classes(a, out, p->logits));
     }
-    if (p.empty) VL_TRY(vl_buffer_append_text(out, ",\"empty\":true"));
-    if (a->explain) VL_TRY(write_explanation(a, out, text, &e));
+    if (p->empty) VL_TRY(vl_buffer_append_text(out, ",\"empty\":true"));
+    if (r->explanation) VL_TRY(write_explanation(a, out, r->text, r->explanation));
     VL_TRY(vl_buffer_append_text(out, ",\"model\":"));
     return vl_json_write_string(out, vl_span_of(a->model->name));
 }

@@ -70,13 +70,15 @@ static int take_batch(vl_batcher *b, batch_worker *w, double now)
         if (!b->first || count == b->options.max_jobs) break;
         if (count > 0 && tokens + b->first->tokens > b->options.max_tokens) break;
         vl_job *job = take_first(b);
-        job->begun = now;
+        job->begun_at = now;
+        atomic_store(&job->begun, true);
         tokens += job->tokens;
         w->batch[count++] = job;
     }
     b->counts.running += count;
     b->counts.jobs += (uint64_t)count;
     b->counts.batches += count > 0;
+    if (b->first) pthread_cond_signal(&b->changed); /* for another worker */
     return count;
 }
 
@@ -177,7 +179,8 @@ static void prepare_lock(vl_batcher *b)
 vl_status vl_batcher_open(vl_batcher **out, const vl_batcher_options *options, valence_error *error)
 {
     *out = NULL;
-    if (options->workers < 1 || options->max_jobs < 1 || options->max_tokens < 1 || options->max_waiting < 1)
+    if (options->workers < 1 || options->max_jobs < 1 || options->max_tokens < 1 || options->max_waiting < 1 ||
+        options->max_waiting_tokens < 1)
         return vl_fail(error, VALENCE_ARGUMENT, "a queue needs workers, a batch and places of at least 1");
     vl_batcher *b = vl_alloc_zero(VL_MEM_REQUEST, sizeof *b);
     if (!b) return vl_fail_memory(error, sizeof *b, "a queue");
@@ -214,24 +217,48 @@ void vl_batcher_close(vl_batcher *b)
     vl_free(b);
 }
 
-vl_status vl_batcher_submit(vl_batcher *b, vl_job *job)
+/* ---- Submitting ------------------------------------------------------------------------------ */
+
+static bool has_room(const vl_batcher *b, int jobs, int64_t tokens)
 {
-    vl_status status = VALENCE_OK;
-    job->next = NULL;
-    job->submitted = vl_clock_seconds();
+    const vl_batcher_options *o = &b->options;
+    if (b->closing || jobs > o->max_waiting - b->counts.waiting) return false;
+    return b->counts.waiting == 0 || tokens <= o->max_waiting_tokens - b->waiting_tokens;
+}
+
+vl_status vl_batcher_submit(vl_batcher *b, vl_job *first)
+{
+    int jobs = 0;
+    int64_t tokens = 0;
+    double now = vl_clock_seconds();
+    vl_job **end = &first;
+    for (; *end; end = &(*end)->next, jobs++) {
+        (*end)->submitted = now;
+        tokens += (*end)->tokens;
+    }
+    if (jobs == 0) return VALENCE_OK;
     pthread_mutex_lock(&b->lock);
-    if (b->closing || b->counts.waiting >= b->options.max_waiting) {
-        b->counts.rejected++;
-        status = VALENCE_LIMIT;
+    bool room = has_room(b, jobs, tokens);
+    if (room) {
+        *b->end = first;
+        b->end = end;
+        b->counts.waiting += jobs;
+        b->waiting_tokens += tokens;
+        if (jobs == 1) pthread_cond_signal(&b->changed);
+        else pthread_cond_broadcast(&b->changed);
     } else {
-        *b->end = job;
-        b->end = &job->next;
-        b->counts.waiting++;
-        b->waiting_tokens += job->tokens;
-        pthread_cond_signal(&b->changed);
+        b->counts.rejected += (uint64_t)jobs;
     }
     pthread_mutex_unlock(&b->lock);
-    return status;
+    return room ? VALENCE_OK : VALENCE_LIMIT;
+}
+
+bool vl_batcher_full(vl_batcher *b)
+{
+    pthread_mutex_lock(&b->lock);
+    bool room = has_room(b, 1, 1);
+    pthread_mutex_unlock(&b->lock);
+    return !room;
 }
 
 vl_batcher_counts vl_batcher_counted(vl_batcher *b)

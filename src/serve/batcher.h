@@ -23,9 +23,9 @@ struct vl_job {
      * passed before it began. Else: what run returned. The job may be freed here. */
     void (*done)(vl_job *job, vl_status status);
     void *user;
-    /* The batcher's own: */
-    struct vl_job *next;
-    double submitted, begun; /* vl_clock_seconds(): for the timing headers, valid in done */
+    struct vl_job *next; /* for submit: jobs that come together; then the batcher's own */
+    atomic_bool begun;   /* a worker has it: read any time, by any thread */
+    double submitted, begun_at; /* vl_clock_seconds(): for the timing headers, valid in done */
 };
 
 typedef struct vl_batcher_options {
@@ -33,6 +33,7 @@ typedef struct vl_batcher_options {
     int64_t max_tokens;  /* of a batch; a single larger job is a batch of its own */
     int max_jobs;        /* of a batch */
     int max_waiting;     /* jobs in the queue */
+    int64_t max_waiting_tokens; /* of those; one job may have more where nothing else waits */
     double wait_seconds; /* how long the oldest job waits at most for company while a worker is free */
     /* Answers a batch: all of it, or fails all of it. thread: 0 .. workers - 1. */
     vl_status (*run)(void *user, int thread, vl_job *const *jobs, int count);
@@ -49,8 +50,12 @@ vl_status vl_batcher_open(vl_batcher **out, const vl_batcher_options *options, v
 /* Runs what is running to its end; what waits is done with VALENCE_CANCELLED. NULL is fine. */
 void vl_batcher_close(vl_batcher *b);
 
-/* VALENCE_LIMIT: the queue is full, the job was not taken and done is not called. Any thread. */
-vl_status vl_batcher_submit(vl_batcher *b, vl_job *job);
+/* Takes a list of jobs (by next), all of them or none. VALENCE_LIMIT: there is no room for them, none
+ * was taken and no done is called. Any thread. */
+vl_status vl_batcher_submit(vl_batcher *b, vl_job *first);
+
+/* Whether the queue has no room for even one small job. Any thread. */
+bool vl_batcher_full(vl_batcher *b);
 
 vl_batcher_counts vl_batcher_counted(vl_batcher *b); /* any thread */
 

@@ -15,7 +15,8 @@ enum { SHARDS_MAX = 16, SHARD_ENTRIES = 32, SHARD_BYTES = 64 << 10 }; /* the lea
 typedef struct entry {
     struct entry *chain;         /* of its bucket; among blocks to be freed: the next one */
     struct entry *newer, *older; /* by last use */
-    uint64_t hash, salt, note;
+    uint64_t hash, salt;
+    vl_cache_note note;
     double until;
     size_t request_len, answer_len;
     char bytes[]; /* request, answer */
@@ -192,7 +193,7 @@ vl_cache_key vl_cache_key_of(const vl_cache *c, vl_span request, uint64_t salt)
     return (vl_cache_key){request, salt, c ? c->hash(request.ptr, request.len, c->seed ^ salt) : 0};
 }
 
-static bool answer_from(shard *s, entry *e, vl_buffer *out, uint64_t *note)
+static bool answer_from(shard *s, entry *e, vl_buffer *out, vl_cache_note *note)
 {
     if (vl_buffer_append(out, e->bytes + e->request_len, e->answer_len) != VALENCE_OK) return false;
     *note = e->note;
@@ -201,7 +202,7 @@ static bool answer_from(shard *s, entry *e, vl_buffer *out, uint64_t *note)
     return true;
 }
 
-bool vl_cache_get(vl_cache *c, const vl_cache_key *key, double now, vl_buffer *out, uint64_t *note)
+bool vl_cache_get(vl_cache *c, const vl_cache_key *key, double now, vl_buffer *out, vl_cache_note *note)
 {
     if (!c) return false;
     shard *s = shard_of(c, key);
@@ -248,7 +249,7 @@ static void insert(shard *s, const vl_cache_key *key, entry *e, entry **dead)
     s->bytes += size_of(e);
 }
 
-void vl_cache_put(vl_cache *c, const vl_cache_key *key, double now, vl_span answer, uint64_t note)
+void vl_cache_put(vl_cache *c, const vl_cache_key *key, double now, vl_span answer, vl_cache_note note)
 {
     if (!c) return;
     shard *s = shard_of(c, key);

@@ -34,13 +34,19 @@ typedef struct vl_cache_key {
 
 vl_cache_key vl_cache_key_of(const vl_cache *c, vl_span request, uint64_t salt);
 
+typedef struct vl_cache_note { /* what its user wants to know besides; nothing to the cache */
+    uint32_t model, label;
+    uint32_t characters, tokens;
+    bool tei; /* these two are to be told */
+} vl_cache_note;
+
 /* Appends the answer to out and gives the note that was put with it. False: not there (or out is
  * full). now: vl_clock_seconds(). Allocates nothing if out has room. */
-bool vl_cache_get(vl_cache *c, const vl_cache_key *key, double now, vl_buffer *out, uint64_t *note);
+bool vl_cache_get(vl_cache *c, const vl_cache_key *key, double now, vl_buffer *out, vl_cache_note *note);
 
 /* Keeps an answer, in the place of the key's old one. One that is too large for a shard, or for
  * which there is no memory, is not kept. */
-void vl_cache_put(vl_cache *c, const vl_cache_key *key, double now, vl_span answer, uint64_t note);
+void vl_cache_put(vl_cache *c, const vl_cache_key *key, double now, vl_span answer, vl_cache_note note);
 
 typedef struct vl_cache_counts {
     uint64_t hits, misses, evictions, expired; /* since the start; expired ones are misses, too */

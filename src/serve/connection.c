@@ -175,7 +175,7 @@ static void got(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 static void choose_reading(vl_connection *c)
 {
     if (c->closing || c->half_closed) return;
-    bool full = waiting(c) > OUT_HIGH || c->in.len > VL_READ_BYTES;
+    bool full = c->paused || waiting(c) > OUT_HIGH || c->in.len > VL_READ_BYTES;
     bool want = c->state == VL_LINGERING || !full;
     if (want == c->reading) return;
     c->reading = want;
@@ -187,7 +187,7 @@ static void choose_reading(vl_connection *c)
 void vl_connection_go_on(vl_connection *c)
 {
     while (!c->closing && c->in.len && c->state != VL_ANSWERING && c->state != VL_LINGERING &&
-           !c->close_after && waiting(c) <= OUT_HIGH) {
+           !c->close_after && !c->paused && waiting(c) <= OUT_HIGH) {
         size_t used = vl_connection_parse(c, c->in.data, c->in.len);
         memmove(c->in.data, c->in.data + used, c->in.len - used);
         c->in.len -= used;
@@ -222,7 +222,8 @@ static void got(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n == 0) return;
     if (n < 0) {
         c->half_closed = true;
-        bool owed = n == UV_EOF && (c->state == VL_ANSWERING || c->writing || waiting(c));
+        bool deferred = c->state == VL_ANSWERING && c->exchange.gone;
+        bool owed = n == UV_EOF && !deferred && (c->state == VL_ANSWERING || c->writing || waiting(c));
         if (!owed || c->state == VL_LINGERING) vl_connection_close(c);
         else if (c->reading) uv_read_stop(stream), c->reading = false;
         return;
@@ -304,7 +305,11 @@ static void check(vl_connection *c)
         if (now - c->last_byte > LINGER_SECONDS) vl_connection_close(c);
     } else if (c->writing) {
         if (now - c->last_write > l->write_seconds) vl_connection_close(c);
-    } else if (c->state == VL_RECEIVING) {
+    } else if (c->state == VL_ANSWERING && c->exchange.late && now > c->exchange.deadline) {
+        void (*late)(vl_exchange *) = c->exchange.late;
+        c->exchange.late = NULL;
+        late(&c->exchange);
+    } else if (c->state == VL_RECEIVING && !c->paused) {
         double since = c->streaming ? c->last_byte : c->begun_at;
         if (now - since > l->request_seconds) vl_connection_refuse(c, 408, "the request took too long to arrive");
     } else if (c->state == VL_IDLE && now - c->last_byte > l->idle_seconds) {

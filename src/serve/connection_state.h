@@ -75,11 +75,13 @@ typedef struct vl_connection {
     bool headed, in_body, complete, keep_alive, streaming;
     bool answer_begun; /* one that streams */
     bool answered;     /* all of it is in out, though the request may still be coming */
+    bool paused;       /* the route takes no more of the body for now */
 
     const vl_route *route;
     vl_exchange exchange;
     vl_buffer answer; /* the route's body */
     vl_buffer extra;  /* headers it added */
+    char id[16];      /* of a request that brought none */
     bool chunked;     /* the answer streams */
 } vl_connection;
 

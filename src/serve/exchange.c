@@ -60,16 +60,20 @@ static bool is_header_byte(char c)
     return (unsigned char)c >= ' ' && c != 127;
 }
 
+static vl_status append_header(vl_buffer *out, const char *name, vl_span value)
+{
+    VL_TRY(vl_buffer_append_text(out, name));
+    VL_TRY(vl_buffer_append(out, ": ", 2));
+    for (size_t i = 0; i < value.len; i++)
+        if (is_header_byte(value.ptr[i])) VL_TRY(vl_buffer_append_byte(out, value.ptr[i]));
+    return vl_buffer_append(out, "\r\n", 2);
+}
+
 void vl_exchange_header(vl_exchange *x, const char *name, vl_span value)
 {
     vl_buffer *extra = &of(x)->extra;
     size_t before = extra->len;
-    vl_status status = vl_buffer_append_text(extra, name);
-    if (status == VALENCE_OK) status = vl_buffer_append(extra, ": ", 2);
-    for (size_t i = 0; i < value.len && status == VALENCE_OK; i++)
-        if (is_header_byte(value.ptr[i])) status = vl_buffer_append_byte(extra, value.ptr[i]);
-    if (status == VALENCE_OK) status = vl_buffer_append(extra, "\r\n", 2);
-    if (status != VALENCE_OK) extra->len = before; /* never half a line */
+    if (append_header(extra, name, value) != VALENCE_OK) extra->len = before; /* never half a line */
 }
 
 /* ---- Heads ----------------------------------------------------------------------------------- */
@@ -107,6 +111,8 @@ static vl_status write_head(vl_connection *c, int status, const char *content_ty
     }
     if (is_last(c)) VL_TRY(vl_buffer_append_text(out, "Connection: close\r\n"));
     else if (c->parser.http_minor == 0) VL_TRY(vl_buffer_append_text(out, "Connection: keep-alive\r\n"));
+    vl_span id = c->exchange.request.request_id;
+    if (id.ptr) VL_TRY(append_header(out, "X-Request-Id", id));
     VL_TRY(vl_buffer_append(out, c->extra.data, c->extra.len));
     return vl_buffer_append(out, "\r\n", 2);
 }
@@ -124,7 +130,8 @@ static void finish(vl_connection *c, int status, size_t bytes)
 {
     c->exchange.status = status;
     if (c->exchange.route) vl_route_finished(&c->exchange, bytes);
-    c->exchange.gone = NULL;
+    c->exchange.gone = c->exchange.late = NULL;
+    c->paused = false;
     c->answered = true;
     if (c->complete || c->close_after) vl_connection_answered(c);
     if (c->parsing) return;
@@ -137,7 +144,6 @@ void vl_exchange_answer(vl_exchange *x, int status, const char *content_type)
     vl_connection *c = of(x);
     bool head_only = x->request.method == VL_HEAD;
     if (c->streaming && !c->complete) c->close_after = true; /* how much is still to come? */
-    if (x->request.request_id.ptr) vl_exchange_header(x, "X-Request-Id", x->request.request_id);
     vl_status written = write_head(c, status, content_type, (int64_t)c->answer.len);
     if (written == VALENCE_OK && !head_only)
         written = vl_buffer_append(&c->out, c->answer.data, c->answer.len);
@@ -171,7 +177,7 @@ void vl_connection_refuse(vl_connection *c, int status, const char *why)
 {
     if (c->close_after || c->closing) return;
     if (c->exchange.gone) c->exchange.gone(&c->exchange);
-    c->exchange.gone = NULL;
+    c->exchange.gone = c->exchange.late = NULL;
     c->close_after = true;
     if (c->answer_begun || c->answered) { /* nothing more can be said */
         c->state = VL_IDLE;
@@ -225,4 +231,13 @@ void vl_exchange_end(vl_exchange *x)
     if (!c->complete) c->close_after = true; /* how much is still to come? */
     if (c->chunked && vl_buffer_append(&c->out, "0\r\n\r\n", 5) != VALENCE_OK) vl_connection_break(c);
     finish(c, x->status, 0);
+}
+
+void vl_exchange_pause(vl_exchange *x, bool paused)
+{
+    vl_connection *c = of(x);
+    if (c->paused == paused) return;
+    c->paused = paused;
+    c->last_byte = c->loop->now; /* the client is not slow: it was told to wait */
+    if (!c->parsing) vl_connection_go_on(c);
 }

@@ -2,7 +2,7 @@
  * (connection.c) makes an exchange when a request is complete (for streaming routes: when its head
  * is), calls the route, and sends what the route wrote.
  * Ownership: the exchange and all it points at belong to the connection; a route may keep the pointer
- * only while its answer is deferred. Everything here runs on the loop's thread. */
+ * only while its answer is deferred or streams. Everything here runs on the loop's thread. */
 #ifndef VL_EXCHANGE_H
 #define VL_EXCHANGE_H
 
@@ -19,8 +19,9 @@ typedef struct vl_request {
     vl_method method;
     vl_span path;  /* without query, percent-decoded, checked: starts with '/', no control bytes */
     vl_span query; /* as it came, without '?' */
-    vl_span content_type, authorization, origin, accept, request_id;
-    vl_span timeout;             /* X-Request-Timeout or Triton's parameter is the route's: milliseconds */
+    vl_span content_type, authorization, origin, accept;
+    vl_span request_id;          /* the client's, or one made here */
+    vl_span timeout;             /* X-Request-Timeout: milliseconds */
     vl_span inference_header;    /* Inference-Header-Content-Length */
     vl_span body;                /* VL_JSON_PADDING readable bytes behind; empty on streaming routes */
     double begun;                /* vl_clock_seconds() when its first byte came */
@@ -35,8 +36,12 @@ struct vl_exchange {
     void *user;            /* the route's own: deferred and streaming ones */
     bool counted;          /* as in flight, by vl_route_of; until vl_route_finished */
     /* With an answer deferred or streaming: called once if the client goes away first; the exchange
-     * is gone when it returns. NULL: nothing to be done. */
+     * is gone when it returns. NULL: nothing to be done. A client that ends its side while it waits for
+     * a deferred answer counts as gone: nobody can tell it from one that has closed. */
     void (*gone)(vl_exchange *x);
+    /* With an answer deferred: called once if it is not there by deadline (vl_clock_seconds()). */
+    void (*late)(vl_exchange *x);
+    double deadline;
 };
 
 /* Who asks: an address, or "unix". */
@@ -58,7 +63,8 @@ void vl_exchange_answer(vl_exchange *x, int status, const char *content_type);
 void vl_exchange_error(vl_exchange *x, int status, const char *type, uint64_t byte,
                        const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* The route returns without an answer; it will come later, on this thread (vl_loop_post). */
+/* The route returns without an answer; it will come later, on this thread (vl_loop_post). gone NULL:
+ * nothing to be done. */
 void vl_exchange_defer(vl_exchange *x, void (*gone)(vl_exchange *x));
 
 /* A streaming answer (chunked): begin, any number of writes, end. Between writes the connection may
@@ -66,5 +72,9 @@ void vl_exchange_defer(vl_exchange *x, void (*gone)(vl_exchange *x));
 void vl_exchange_stream(vl_exchange *x, int status, const char *content_type);
 void vl_exchange_write(vl_exchange *x, vl_span bytes);
 void vl_exchange_end(vl_exchange *x);
+
+/* Streaming routes: no more of the body, please, or go on. What was read already (some 64 KiB) still
+ * comes. */
+void vl_exchange_pause(vl_exchange *x, bool paused);
 
 #endif

@@ -2,36 +2,24 @@
 #include "serve/front.h"
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "serve/routes.h"
 #include "serve/service.h"
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-/* Answers depend on all names (one that goes turns 200 into 404) and on what was loaded for them. */
-static uint64_t salt_of(const vl_model_set *set)
-{
-    uint64_t salt = 0;
-    for (int i = 0; i < set->count; i++) {
-        salt = vl_hash64(set->models[i].name, strlen(set->models[i].name), salt);
-        salt = vl_hash64(&set->models[i].version, sizeof set->models[i].version, salt);
-    }
-    return salt;
-}
-
-vl_status vl_front_init(vl_front *f, const vl_front_options *options, const vl_model_set *set,
-                        int threads, valence_error *error)
+vl_status vl_front_init(vl_front *f, const vl_front_options *options, int threads,
+                        valence_error *error)
 {
     const char *names[VL_METRIC_ROUTES_MAX * 4];
     int count = 0;
     for (const char *name; count < VL_METRIC_ROUTES_MAX * 4 && (name = vl_route_name(count));)
         names[count++] = name;
-    *f = (vl_front){.metrics_open = options->metrics_open, .cors = options->cors, .salt = salt_of(set)};
+    *f = (vl_front){.metrics_open = options->metrics_open, .cors = options->cors};
     VL_TRY(vl_cors_check(&f->cors, error));
     VL_TRY(vl_api_keys_open(&f->keys, options->key_file, error));
     VL_TRY(vl_cache_open(&f->cache, &options->cache, error));
     VL_TRY(vl_access_log_open(&f->log, options->access_log, options->access_file, error));
-    return vl_metrics_open(&f->metrics, names, count, set, threads, error);
+    return vl_metrics_open(&f->metrics, names, count, threads, error);
 }
 
 void vl_front_release(vl_front *f)

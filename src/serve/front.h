@@ -25,12 +25,11 @@ typedef struct vl_front {
     vl_cors cors;
     vl_access_log *log;
     vl_metrics *metrics;
-    uint64_t salt; /* which models are served, for the cache's keys */
 } vl_front;
 
 /* Even after a failure it may be released. */
-vl_status vl_front_init(vl_front *f, const vl_front_options *options, const vl_model_set *set,
-                        int threads, valence_error *error);
+vl_status vl_front_init(vl_front *f, const vl_front_options *options, int threads,
+                        valence_error *error);
 void vl_front_release(vl_front *f);
 
 /* Before the route is looked for: adds CORS headers. */

@@ -25,11 +25,23 @@ static int bucket_of(uint64_t n)
     return low;
 }
 
+static uint64_t nanoseconds_of(double seconds)
+{
+    return !(seconds > 0) ? 0 : seconds < 1e9 ? (uint64_t)(seconds * 1e9 + 0.5) : (uint64_t)1e18;
+}
+
 void vl_histogram_add(vl_histogram *h, double seconds)
 {
-    uint64_t n = !(seconds > 0) ? 0 : seconds < 1e9 ? (uint64_t)(seconds * 1e9 + 0.5) : (uint64_t)1e18;
+    uint64_t n = nanoseconds_of(seconds);
     vl_counter_add(&h->buckets[bucket_of(n)], 1);
     vl_counter_add(&h->nanoseconds, n);
+}
+
+void vl_histogram_add_shared(vl_histogram *h, double seconds)
+{
+    uint64_t n = nanoseconds_of(seconds);
+    vl_counter_add_shared(&h->buckets[bucket_of(n)], 1);
+    vl_counter_add_shared(&h->nanoseconds, n);
 }
 
 void vl_histogram_collect(vl_histogram_sum *sum, const vl_histogram *h)

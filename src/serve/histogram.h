@@ -46,6 +46,12 @@ static inline void vl_counter_add(vl_counter *c, uint64_t n)
     atomic_store_explicit(c, value + n, memory_order_relaxed);
 }
 
+/* By any thread. */
+static inline void vl_counter_add_shared(vl_counter *c, uint64_t n)
+{
+    atomic_fetch_add_explicit(c, n, memory_order_relaxed);
+}
+
 static inline uint64_t vl_counter_value(const vl_counter *c)
 {
     return atomic_load_explicit(c, memory_order_relaxed);
@@ -58,6 +64,8 @@ typedef struct vl_histogram {
 
 /* Negative and NaN count as 0. */
 void vl_histogram_add(vl_histogram *h, double seconds);
+/* The same for a histogram that several threads write. */
+void vl_histogram_add_shared(vl_histogram *h, double seconds);
 
 typedef struct vl_histogram_sum {
     uint64_t buckets[VL_DURATIONS + 1], nanoseconds;

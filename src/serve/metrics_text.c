@@ -64,26 +64,55 @@ static void single_real(vl_buffer *out, const char *name, const char *type, cons
     real(out, value);
 }
 
-/* The samples of one histogram; route NULL: without labels. */
-static void histogram(vl_buffer *out, const char *name, const char *route,
+/* name or name{key="value"}; key NULL: no label. */
+static void sample(vl_buffer *out, const char *name, const char *part, const char *key,
+                   const char *value)
+{
+    vl_buffer_printf(out, "%s%s", name, part);
+    if (key) text(out, "{"), label(out, key, value), text(out, "}");
+}
+
+static void bucket(vl_buffer *out, const char *name, const char *key, const char *value,
+                   const char *bound, uint64_t count)
+{
+    vl_buffer_printf(out, "%s_bucket{", name);
+    if (key) label(out, key, value), text(out, ",");
+    label(out, "le", bound);
+    text(out, "}");
+    number(out, count);
+}
+
+/* The samples of one histogram; key NULL: without labels. */
+static void histogram(vl_buffer *out, const char *name, const char *key, const char *value,
                       const vl_histogram_sum *h)
 {
     uint64_t count = 0;
     for (int i = 0; i <= VL_DURATIONS; i++) {
         count += h->buckets[i];
-        vl_buffer_printf(out, "%s_bucket{", name);
-        if (route) label(out, "route", route), text(out, ",");
-        label(out, "le", i < VL_DURATIONS ? vl_duration_texts[i] : "+Inf");
-        text(out, "}");
-        number(out, count);
+        bucket(out, name, key, value, i < VL_DURATIONS ? vl_duration_texts[i] : "+Inf", count);
     }
-    const char *const parts[] = {"_sum", "_count"};
-    for (int i = 0; i < 2; i++) {
-        vl_buffer_printf(out, "%s%s", name, parts[i]);
-        if (route) text(out, "{"), label(out, "route", route), text(out, "}");
-        if (i == 0) real(out, 1e-9 * (double)h->nanoseconds);
-        else number(out, count);
+    sample(out, name, "_sum", key, value);
+    real(out, 1e-9 * (double)h->nanoseconds);
+    sample(out, name, "_count", key, value);
+    number(out, count);
+}
+
+/* Bounds up to 2^last. */
+static void sizes(vl_buffer *out, const char *name, const char *model, const vl_size_histogram *h,
+                  int last)
+{
+    uint64_t count = 0;
+    for (int i = 0; i <= VL_SIZES; i++) {
+        char bound[16];
+        count += vl_counter_value(&h->buckets[i]);
+        snprintf(bound, sizeof bound, "%d", 1 << i);
+        if (i <= last && i < VL_SIZES) bucket(out, name, "model", model, bound, count);
     }
+    bucket(out, name, "model", model, "+Inf", count);
+    sample(out, name, "_sum", "model", model);
+    number(out, vl_counter_value(&h->sum));
+    sample(out, name, "_count", "model", model);
+    number(out, count);
 }
 
 /* ---- Requests -------------------------------------------------------------------------------- */
@@ -115,7 +144,7 @@ static void write_requests(const vl_metrics *m, vl_buffer *out)
     for (int r = 0; r < m->route_count; r++) {
         vl_histogram_sum sum = {0};
         for (int i = 0; i < m->threads; i++) vl_histogram_collect(&sum, &m->meters[i]->durations[r]);
-        histogram(out, time, m->routes[r], &sum);
+        histogram(out, time, "route", m->routes[r], &sum);
     }
 }
 
@@ -126,9 +155,8 @@ static void write_rejected(const vl_metrics *m, const vl_metrics_now *now, vl_bu
         int codes[5]; /* ended by 200 */
     } reasons[] = {
         {"unauthorized", {VL_CODE_401, VL_CODE_403, VL_CODE_200}},
-        {"timeout", {VL_CODE_408, VL_CODE_504, VL_CODE_200}},
+        {"timeout", {VL_CODE_408, VL_CODE_200}},
         {"too_large", {VL_CODE_413, VL_CODE_414, VL_CODE_431, VL_CODE_200}},
-        {"overloaded", {VL_CODE_429, VL_CODE_200}},
     };
     static const char name[] = "valence_rejected_total";
     family(out, name, "counter", "Requests and connections turned away, by reason.");
@@ -136,10 +164,18 @@ static void write_rejected(const vl_metrics *m, const vl_metrics_now *now, vl_bu
         uint64_t n = 0;
         for (const int *c = reasons[i].codes; *c != VL_CODE_200; c++)
             for (int r = 0; r < m->route_count; r++) n += requests(m, r, *c);
-        text(out, name), text(out, "{"), label(out, "reason", reasons[i].reason), text(out, "}");
+        sample(out, name, "", "reason", reasons[i].reason);
         number(out, n);
     }
-    text(out, name), text(out, "{"), label(out, "reason", "connections"), text(out, "}");
+    static const char *const told[VL_REJECTIONS] = {
+        [VL_REJECTED_OVERLOADED] = "overloaded", [VL_REJECTED_DEADLINE] = "deadline"};
+    for (int why = 0; why < VL_REJECTIONS; why++) {
+        uint64_t n = 0;
+        for (int i = 0; i < m->threads; i++) n += vl_counter_value(&m->meters[i]->rejected[why]);
+        sample(out, name, "", "reason", told[why]);
+        number(out, n);
+    }
+    sample(out, name, "", "reason", "connections");
     number(out, (uint64_t)now->connections_refused);
 }
 
@@ -157,50 +193,98 @@ static void write_now(const vl_metrics *m, const vl_metrics_now *now, vl_buffer 
 
 /* ---- Predictions, models --------------------------------------------------------------------- */
 
-static void prediction(const vl_metrics *m, int model, const char *name, int k, vl_buffer *out)
+static void prediction(const vl_metrics *m, const vl_model_series *s, const vl_label_series *l,
+                       vl_buffer *out)
 {
     uint64_t n = 0;
-    for (int i = 0; i < m->threads; i++)
-        n += vl_counter_value(&m->meters[i]->predictions[m->first_label[model] + k]);
-    text(out, "predictions_total{"), label(out, "model", m->set->models[model].name);
-    text(out, ","), label(out, "label", name), text(out, "}");
+    for (int i = 0; i < m->threads; i++) n += vl_counter_value(&l->counts[i].n);
+    text(out, "predictions_total{"), label(out, "model", s->name);
+    text(out, ","), label(out, "label", l->label), text(out, "}");
     number(out, n);
-}
-
-/* "uncertain" is only there where a model abstains and has no class of that name. */
-static bool abstains(const valence_model_info *info)
-{
-    for (int k = 0; k < info->label_count; k++)
-        if (strcmp(info->labels[k], "uncertain") == 0) return false;
-    return info->min_confidence > 0;
 }
 
 static void write_predictions(const vl_metrics *m, vl_buffer *out)
 {
     static const char time[] = "prediction_duration_seconds";
     family(out, "predictions_total", "counter", "Texts answered, from the cache too, by model and label.");
-    for (int i = 0; i < m->set->count; i++) {
-        const valence_model_info *info = &m->set->models[i].info;
-        for (int k = 0; k < info->label_count; k++) prediction(m, i, info->labels[k], k, out);
-        if (abstains(info)) prediction(m, i, "uncertain", info->label_count, out);
-    }
+    for (const vl_model_series *s = m->models; s; s = s->next)
+        for (const vl_label_series *l = s->labels; l; l = l->next) prediction(m, s, l, out);
     vl_histogram_sum sum = {0};
     for (int i = 0; i < m->threads; i++) vl_histogram_collect(&sum, &m->meters[i]->predicting);
-    family(out, time, "histogram", "Time in the model for one text; answers from the cache have none.");
-    histogram(out, time, NULL, &sum);
+    family(out, time, "histogram", "Time in the model for one text, or for the batch it was in; answers from the cache have none.");
+    histogram(out, time, NULL, NULL, &sum);
 }
 
-static void write_models(const vl_metrics *m, vl_buffer *out)
+/* ---- Queues ---------------------------------------------------------------------------------- */
+
+/* part: where in the queue's meter the histogram stands. */
+static void queue_times(const vl_metrics *m, vl_buffer *out, const char *name, const char *help,
+                        size_t part)
 {
+    family(out, name, "histogram", help);
+    for (const vl_model_series *s = m->models; s; s = s->next) {
+        vl_histogram_sum sum = {0};
+        vl_histogram_collect(&sum, (const vl_histogram *)(const void *)((const char *)&s->queue + part));
+        histogram(out, name, "model", s->name, &sum);
+    }
+}
+
+static void dropped(vl_buffer *out, const vl_model_series *s, const char *reason, uint64_t n)
+{
+    text(out, "valence_queue_dropped_total{"), label(out, "model", s->name);
+    text(out, ","), label(out, "reason", reason), text(out, "}");
+    number(out, n);
+}
+
+/* Classic models are answered where they are asked for: theirs stay at 0. */
+static void write_queues(const vl_metrics *m, const vl_metrics_now *now, vl_buffer *out)
+{
+    static const char items[] = "valence_batch_items", tokens[] = "valence_batch_tokens",
+                      waiting[] = "valence_queue_items";
+    queue_times(m, out, "valence_queue_duration_seconds", "Time a text waited for a worker.",
+                offsetof(vl_queue_meter, waited));
+    queue_times(m, out, "valence_tokenize_duration_seconds", "Time to make tokens of a text.",
+                offsetof(vl_queue_meter, tokenized));
+    queue_times(m, out, "valence_infer_duration_seconds", "Time in the model for one batch.",
+                offsetof(vl_queue_meter, inferred));
+    family(out, items, "histogram", "Texts answered together.");
+    for (const vl_model_series *s = m->models; s; s = s->next)
+        sizes(out, items, s->name, &s->queue.batch_items, 12);
+    family(out, tokens, "histogram", "Their tokens.");
+    for (const vl_model_series *s = m->models; s; s = s->next)
+        sizes(out, tokens, s->name, &s->queue.batch_tokens, 20);
+    family(out, "valence_queue_dropped_total", "counter",
+           "Texts dropped before they were computed: the client had gone, or the deadline passed.");
+    for (const vl_model_series *s = m->models; s; s = s->next) {
+        dropped(out, s, "gone", vl_counter_value(&s->queue.gone));
+        dropped(out, s, "deadline", vl_counter_value(&s->queue.late));
+    }
+    family(out, waiting, "gauge", "Texts that wait for a worker.");
+    for (int i = 0; i < now->model_count; i++) {
+        sample(out, waiting, "", "model", now->models[i].name);
+        number(out, (uint64_t)now->models[i].waiting);
+    }
+}
+
+/* ---- Models ---------------------------------------------------------------------------------- */
+
+static void write_models(const vl_metrics *m, const vl_metrics_now *now, vl_buffer *out)
+{
+    static const char loads[] = "valence_model_loads_total";
     family(out, "valence_model_info", "gauge", "Models that are served.");
-    for (int i = 0; i < m->set->count; i++) {
-        const vl_served_model *s = &m->set->models[i];
+    for (int i = 0; i < now->model_count; i++) {
+        const vl_model_now *s = &now->models[i];
         char version[24];
         snprintf(version, sizeof version, "%llu", (unsigned long long)s->version);
         text(out, "valence_model_info{"), label(out, "model", s->name);
         text(out, ","), label(out, "version", version);
-        text(out, ","), label(out, "family", s->info.family);
-        text(out, ","), label(out, "checksum", s->info.checksum), text(out, "} 1\n");
+        text(out, ","), label(out, "family", s->info->family);
+        text(out, ","), label(out, "checksum", s->info->checksum), text(out, "} 1\n");
+    }
+    family(out, loads, "counter", "Models loaded, at the start and later.");
+    for (int fine = 1; fine >= 0; fine--) {
+        sample(out, loads, "", "result", fine ? "ok" : "failed");
+        number(out, vl_counter_value(&m->loads[fine]));
     }
     family(out, "valence_build_info", "gauge", "The program: version, instruction set in use.");
     text(out, "valence_build_info{"), label(out, "version", VALENCE_VERSION);
@@ -240,15 +324,18 @@ static void write_process(vl_buffer *out)
     single_real(out, "process_start_time_seconds", "gauge", "Start, in seconds since 1970.", s.start_time);
 }
 
-vl_status vl_metrics_write(const vl_metrics *m, const vl_metrics_now *now, vl_buffer *out)
+vl_status vl_metrics_write(vl_metrics *m, const vl_metrics_now *now, vl_buffer *out)
 {
     out->failed = false;
+    pthread_mutex_lock(&m->lock);
     write_predictions(m, out);
+    write_queues(m, now, out);
+    write_models(m, now, out);
+    pthread_mutex_unlock(&m->lock);
     write_requests(m, out);
     write_now(m, now, out);
     write_rejected(m, now, out);
     write_cache(&now->cache, out);
-    write_models(m, out);
     write_memory(out);
     write_process(out);
     return out->failed ? VALENCE_NO_MEMORY : VALENCE_OK;

@@ -1,25 +1,38 @@
-/* recall.c: between route and cache. With an answer the cache notes model and label, for /metrics. */
+/* recall.c: between routes and cache. With an answer the cache notes what /metrics and TEI's headers
+ * want to know of it. */
 #include "serve/recall.h"
+
+#include "serve/tei.h"
 
 enum { BODY_MAX = 64 << 10 }; /* longer texts seldom come twice, and hashing them costs */
 
-bool vl_recall(vl_ask *a, vl_cache_key *key)
+static int index_of(const vl_ask *a)
 {
-    const vl_front *f = a->service->front;
+    return (int)(a->model - a->set->models);
+}
+
+bool vl_recall(vl_ask *a, vl_recall_route route)
+{
+    vl_cache *cache = a->service->front->cache;
     vl_span body = a->x->request.body;
-    uint64_t note;
-    *key = (vl_cache_key){.request = body};
-    if (!f->cache || body.len > BODY_MAX || vl_ask_check_type(a, NULL) != VALENCE_OK) return false;
-    *key = vl_cache_key_of(f->cache, body, f->salt);
-    if (!vl_cache_get(f->cache, key, a->x->loop->now, a->x->out, &note)) return false;
-    vl_meter_prediction(a->service->meter, (int)(note >> 32), (int)(uint32_t)note);
+    vl_cache_note note;
+    if (!cache || body.len > BODY_MAX) return false;
+    uint64_t salt = a->set->salt + (uint64_t)(index_of(a) * VL_RECALL_ROUTES) + (uint64_t)route;
+    a->key = vl_cache_key_of(cache, body, salt);
+    a->recalled = vl_cache_get(cache, &a->key, a->loop->now, a->out, &note);
+    a->keep = !a->recalled;
+    if (!a->recalled) return false;
+    const vl_served_model *model = &a->set->models[note.model];
+    vl_meter_prediction(a->service->meter, &model->meter, (int)note.label);
+    if (note.tei) vl_tei_recalled(a, note.characters, note.tokens);
     return true;
 }
 
-void vl_recall_keep(vl_ask *a, const vl_cache_key *key)
+void vl_recall_keep(vl_ask *a)
 {
-    uint64_t model = (uint64_t)(a->model - a->service->set->models);
-    if (key->request.len > BODY_MAX) return;
-    vl_cache_put(a->service->front->cache, key, a->x->loop->now, vl_buffer_span(a->x->out),
-                 model << 32 | (uint32_t)a->label);
+    if (a->written != 1) return;
+    const vl_cache_note note = {.model = (uint32_t)index_of(a), .label = (uint32_t)a->label,
+                                .tei = a->counts, .characters = (uint32_t)a->characters,
+                                .tokens = (uint32_t)vl_tei_tokens(a)};
+    vl_cache_put(a->service->front->cache, &a->key, a->loop->now, vl_buffer_span(a->out), note);
 }

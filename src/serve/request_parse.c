@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "serve/connection_state.h"
 
@@ -159,6 +160,17 @@ static vl_method method_of(const llhttp_t *p)
     }
 }
 
+/* An id for the answer and the log, where the client brought none. */
+static vl_span request_id_of(vl_connection *c)
+{
+    static const char digits[] = "0123456789abcdef";
+    vl_span given = header_of(c, VL_HEADER_REQUEST_ID);
+    if (given.len) return given;
+    uint64_t id = vl_random_at(c->loop->id_seed, c->loop->id_count++);
+    for (size_t i = 0; i < sizeof c->id; i++, id >>= 4) c->id[i] = digits[id & 15];
+    return (vl_span){c->id, sizeof c->id};
+}
+
 static void make_request(vl_connection *c)
 {
     c->exchange = (vl_exchange){
@@ -169,7 +181,7 @@ static void make_request(vl_connection *c)
                     .authorization = header_of(c, VL_HEADER_AUTHORIZATION),
                     .origin = header_of(c, VL_HEADER_ORIGIN),
                     .accept = header_of(c, VL_HEADER_ACCEPT),
-                    .request_id = header_of(c, VL_HEADER_REQUEST_ID),
+                    .request_id = request_id_of(c),
                     .timeout = header_of(c, VL_HEADER_TIMEOUT),
                     .inference_header = header_of(c, VL_HEADER_INFERENCE),
                     .begun = c->begun_at}};
@@ -282,7 +294,7 @@ static void begin(vl_connection *c)
     c->state = VL_RECEIVING;
     c->begun_at = c->loop->now;
     c->in_body = c->headed = c->complete = c->streaming = false;
-    c->answer_begun = c->answered = c->chunked = false;
+    c->answer_begun = c->answered = c->chunked = c->paused = false;
     c->exchange = (vl_exchange){.loop = c->loop, .out = &c->answer, .request.begun = c->begun_at};
     c->route = NULL;
     c->path = (vl_piece){0};

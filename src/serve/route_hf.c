@@ -4,21 +4,46 @@
 #include <math.h>
 
 #include "serve/answer_json.h"
+#include "serve/recall.h"
 #include "serve/route_list.h"
 #include "serve/routes.h"
 
 typedef enum function { SOFTMAX, SIGMOID, NONE } function;
 
-typedef struct work {
-    vl_ask *ask;
-    valence_error *error;
-    vl_status status;
+typedef struct wish { /* the ask's extra */
     function function;
-    float *values; /* (label_count) sigmoids */
-    size_t items;
-} work;
+    float values[]; /* (label_count) sigmoids */
+} wish;
 
-static vl_status read_function(work *w, vl_json parameters)
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+static const float *values_of(const vl_ask *a, const valence_prediction *p)
+{
+    wish *w = a->extra;
+    if (w->function == SOFTMAX) return p->probabilities;
+    if (w->function == NONE) return p->logits;
+    for (int k = 0; k < a->model->info.label_count; k++) w->values[k] = 1 / (1 + expf(-p->logits[k]));
+    return w->values;
+}
+
+static vl_status write_item(vl_ask *a, const vl_result *r, valence_error *error)
+{
+    (void)error;
+    VL_TRY(vl_buffer_append_byte(a->out, a->written ? ',' : '['));
+    return vl_answer_ranking(a, values_of(a, r->prediction), VL_RANKING_HF);
+}
+
+static vl_status end(vl_ask *a, valence_error *error)
+{
+    (void)error;
+    return vl_buffer_append_byte(a->out, ']');
+}
+
+static const vl_writer writer = {.item = write_item, .end = end, .finish = vl_ask_send};
+
+/* ---- Requests -------------------------------------------------------------------------------- */
+
+static vl_status read_function(wish *w, vl_json parameters, valence_error *error)
 {
     vl_json value;
     vl_span name;
@@ -29,92 +54,73 @@ static vl_status read_function(work *w, vl_json parameters)
     if (known && vl_span_is(name, "sigmoid")) w->function = SIGMOID;
     else if (known && vl_span_is(name, "none")) w->function = NONE;
     else if (!known || !vl_span_is(name, "softmax"))
-        return vl_fail(w->error, VALENCE_ARGUMENT,
+        return vl_fail(error, VALENCE_ARGUMENT,
                        "\"function_to_apply\" must be \"softmax\", \"sigmoid\" or \"none\"");
     return VALENCE_OK;
 }
 
-static vl_status read_parameters(work *w, vl_json root)
+static vl_status read_parameters(vl_ask *a, vl_json root, valence_error *error)
 {
     vl_json parameters, value;
     if (!vl_json_get(root, "parameters", &parameters) ||
         vl_json_type_of(parameters) == VL_JSON_NULL)
         return VALENCE_OK;
     if (vl_json_type_of(parameters) != VL_JSON_OBJECT)
-        return vl_fail(w->error, VALENCE_ARGUMENT, "\"parameters\" must be an object");
-    VL_TRY(read_function(w, parameters));
-    return vl_json_get(parameters, "top_k", &value) ? vl_ask_top_k(w->ask, value, w->error)
-                                                    : VALENCE_OK;
+        return vl_fail(error, VALENCE_ARGUMENT, "\"parameters\" must be an object");
+    VL_TRY(read_function(a->extra, parameters, error));
+    return vl_json_get(parameters, "top_k", &value) ? vl_ask_top_k(a, value, error) : VALENCE_OK;
 }
 
-static vl_status apply(work *w, const valence_prediction *p, const float **values)
-{
-    int count = w->ask->model->info.label_count;
-    *values = w->function == SOFTMAX ? p->probabilities : p->logits;
-    if (w->function != SIGMOID) return VALENCE_OK;
-    if (!w->values) w->values = vl_alloc_array(VL_MEM_REQUEST, (size_t)count, sizeof *w->values);
-    if (!w->values) return VALENCE_NO_MEMORY;
-    for (int k = 0; k < count; k++) w->values[k] = 1 / (1 + expf(-p->logits[k]));
-    *values = w->values;
-    return VALENCE_OK;
-}
+typedef struct reading {
+    vl_ask *ask;
+    valence_error *error;
+    vl_status status;
+} reading;
 
-static vl_status answer_text(work *w, vl_json value)
-{
-    vl_span text;
-    valence_prediction p;
-    const float *values;
-    vl_buffer *out = w->ask->x->out;
-    if (!vl_json_string(value, &text))
-        return vl_fail(w->error, VALENCE_ARGUMENT,
-                       "\"inputs\" must be a string or a list of strings");
-    if (w->items++) VL_TRY(vl_buffer_append_byte(out, ','));
-    VL_TRY(vl_ask_predict(w->ask, text, &p, NULL, w->error));
-    VL_TRY(apply(w, &p, &values));
-    return vl_answer_ranking(w->ask, out, values, VL_RANKING_HF);
-}
-
-static int answer_each(void *user, vl_span key, vl_json value)
+static int take_each(void *user, vl_span key, vl_json value)
 {
     (void)key;
-    work *w = user;
-    w->status = answer_text(w, value);
-    return w->status != VALENCE_OK;
+    reading *r = user;
+    vl_span text;
+    if (vl_json_string(value, &text)) r->status = vl_ask_take(r->ask, text, r->error);
+    else
+        r->status = vl_fail(r->error, VALENCE_ARGUMENT, "\"inputs\" must be a string or a list of strings");
+    return r->status != VALENCE_OK;
 }
 
-static vl_status answer_inputs(work *w, vl_json root)
+static vl_status take_inputs(vl_ask *a, vl_json root, valence_error *error)
 {
     vl_json inputs;
-    vl_buffer *out = w->ask->x->out;
+    reading r = {.ask = a, .error = error};
     if (!vl_json_get(root, "inputs", &inputs))
-        return vl_fail(w->error, VALENCE_ARGUMENT, "\"inputs\" is missing");
-    VL_TRY(vl_buffer_append_byte(out, '['));
-    if (vl_json_type_of(inputs) == VL_JSON_ARRAY) {
-        VL_TRY(vl_ask_check_count(w->ask, vl_json_count(inputs), w->error));
-        vl_json_each(inputs, answer_each, w);
-        VL_TRY(w->status);
-    } else {
-        VL_TRY(answer_text(w, inputs));
+        return vl_fail(error, VALENCE_ARGUMENT, "\"inputs\" is missing");
+    if (vl_json_type_of(inputs) != VL_JSON_ARRAY) {
+        take_each(&r, (vl_span){"", 0}, inputs);
+        return r.status;
     }
-    return vl_buffer_append_byte(out, ']');
+    VL_TRY(vl_ask_check_count(a, vl_json_count(inputs), error));
+    vl_json_each(inputs, take_each, &r);
+    return r.status;
 }
 
-static vl_status answer(work *w)
+static vl_status read_request(vl_ask *a, valence_error *error)
 {
     vl_json root;
-    VL_TRY(vl_ask_model(w->ask, vl_path_segment(w->ask->x->request.path, 1), w->error));
-    VL_TRY(vl_ask_body(w->ask, &root, w->error));
-    VL_TRY(read_parameters(w, root));
-    return answer_inputs(w, root);
+    VL_TRY(vl_ask_model(a, vl_path_segment(a->x->request.path, 1), error));
+    VL_TRY(vl_ask_head(a, error));
+    if (vl_recall(a, VL_RECALL_HF)) return VALENCE_OK;
+    size_t values = (size_t)a->model->info.label_count * sizeof(float);
+    a->extra = vl_alloc_zero(VL_MEM_REQUEST, sizeof(wish) + values);
+    a->drop = vl_free;
+    if (!a->extra) return VALENCE_NO_MEMORY;
+    VL_TRY(vl_ask_json(a, a->x->request.body, &root, error));
+    VL_TRY(read_parameters(a, root, error));
+    return take_inputs(a, root, error);
 }
 
 void vl_route_hf(vl_exchange *x)
 {
-    vl_ask a;
     valence_error error = {0};
-    vl_ask_init(&a, x);
-    work w = {.ask = &a, .error = &error};
-    vl_status status = answer(&w);
-    vl_free(w.values);
-    vl_ask_finish(&a, status, &error);
+    vl_ask *a = vl_ask_begin(x, &writer);
+    if (a) vl_ask_go(a, read_request(a, &error), &error);
 }

@@ -31,6 +31,7 @@ static vl_status write_model(vl_ask *a, const vl_served_model *m, bool first)
     VL_TRY(vl_json_write_string(out, vl_span_of(info->family)));
     VL_TRY(vl_buffer_append_text(out, ",\"dtype\":"));
     VL_TRY(vl_json_write_string(out, vl_span_of(info->dtype)));
+    VL_TRY(vl_buffer_append_text(out, m->queue ? ",\"slow\":true" : ",\"slow\":false"));
     VL_TRY(vl_buffer_append_text(out, ",\"labels\":"));
     VL_TRY(vl_answer_labels(out, info));
     VL_TRY(vl_buffer_append_text(out, ",\"bytes\":"));
@@ -42,15 +43,14 @@ static vl_status write_model(vl_ask *a, const vl_served_model *m, bool first)
 
 void vl_route_models(vl_exchange *x)
 {
-    vl_ask a;
     valence_error error = {0};
-    vl_ask_init(&a, x);
-    const vl_model_set *set = a.service->set;
+    vl_ask *a = vl_ask_begin(x, NULL);
+    if (!a) return;
     vl_status status = vl_buffer_append_text(x->out, "{\"models\":[");
-    for (int i = 0; i < set->count && status == VALENCE_OK; i++)
-        status = write_model(&a, &set->models[i], i == 0);
+    for (int i = 0; i < a->set->count && status == VALENCE_OK; i++)
+        status = write_model(a, &a->set->models[i], i == 0);
     if (status == VALENCE_OK) status = vl_buffer_append_text(x->out, "]}");
-    vl_ask_finish(&a, status, &error);
+    vl_ask_send(a, status, &error);
 }
 
 /* ---- /info ----------------------------------------------------------------------------------- */
@@ -80,16 +80,24 @@ static vl_status write_classes(vl_buffer *out, const valence_model_info *info)
     return vl_buffer_append_text(out, "}}}");
 }
 
-/* A text has no limit in words but that of the body in bytes; nothing is ever truncated. */
-static vl_status write_limits(vl_buffer *out, const vl_limits *l)
+/* A classic model reads a text of any length that fits a body, each for itself; a slow one has a queue
+ * and batches. Nothing is truncated unless a request says so. */
+static vl_status write_limits(vl_buffer *out, const vl_served_model *m, const vl_limits *l)
 {
+    const vl_queue_options *q = m->queue ? vl_model_queue_options(m->queue) : NULL;
+    int64_t body = (int64_t)l->body_bytes;
+    VL_TRY(vl_buffer_printf(
+        out,
+        ",\"max_concurrent_requests\":%d,\"max_input_length\":%lld,\"max_batch_tokens\":%lld,"
+        "\"max_batch_requests\":",
+        q ? q->size : l->connections, (long long)(m->info.max_length ? m->info.max_length : body),
+        (long long)(q ? q->batch_tokens : body)));
+    VL_TRY(q ? vl_write_integer(out, q->batch_texts) : vl_buffer_append_text(out, "null"));
     return vl_buffer_printf(
         out,
-        ",\"max_concurrent_requests\":%d,\"max_input_length\":%zu,\"max_batch_tokens\":%zu,"
-        "\"max_batch_requests\":null,\"max_client_batch_size\":%d,\"auto_truncate\":false,"
-        "\"tokenization_workers\":%d,\"version\":\"" VALENCE_VERSION
-        "\",\"sha\":null,\"docker_label\":null}",
-        l->connections, l->body_bytes, l->body_bytes, VL_TEXTS_MAX, vl_cpu_count());
+        ",\"max_client_batch_size\":%d,\"auto_truncate\":false,\"tokenization_workers\":%d,"
+        "\"version\":\"" VALENCE_VERSION "\",\"sha\":null,\"docker_label\":null}",
+        q && q->size < VL_TEXTS_MAX ? q->size : VL_TEXTS_MAX, vl_cpu_count());
 }
 
 static vl_status write_info(vl_ask *a)
@@ -103,14 +111,12 @@ static vl_status write_info(vl_ask *a)
     VL_TRY(vl_json_write_string(out, vl_span_of(a->model->name)));
     VL_TRY(vl_buffer_append_text(out, ",\"model_type\":"));
     VL_TRY(write_classes(out, &a->model->info));
-    return write_limits(out, a->x->loop->limits);
+    return write_limits(out, a->model, a->x->loop->limits);
 }
 
 void vl_route_info(vl_exchange *x)
 {
-    vl_ask a;
     valence_error error = {0};
-    vl_ask_init(&a, x);
-    vl_status status = write_info(&a);
-    vl_ask_finish(&a, status, &error);
+    vl_ask *a = vl_ask_begin(x, NULL);
+    if (a) vl_ask_send(a, write_info(a), &error);
 }

@@ -23,13 +23,13 @@ vl_status vl_v2_model(vl_ask *a, valence_error *error)
 /* Answers with what write appends for the model of the path. */
 static void answer_of(vl_exchange *x, vl_status (*write)(vl_buffer *out, const vl_served_model *m))
 {
-    vl_ask a;
     valence_error error = {0};
-    vl_ask_init(&a, x);
-    a.v2 = true;
-    vl_status status = vl_v2_model(&a, &error);
-    if (status == VALENCE_OK) status = write(x->out, a.model);
-    vl_ask_finish(&a, status, &error);
+    vl_ask *a = vl_ask_begin(x, NULL);
+    if (!a) return;
+    a->v2 = true;
+    vl_status status = vl_v2_model(a, &error);
+    if (status == VALENCE_OK) status = write(x->out, a->model);
+    vl_ask_send(a, status, &error);
 }
 
 static bool refuse_unready(vl_exchange *x)

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,7 +49,13 @@ vl_server_options vl_server_defaults(void)
 {
     return (vl_server_options){.host = "127.0.0.1", .port = 8080, .limits = vl_limits_defaults(),
                                .front = {.cache = vl_cache_defaults()},
+                               .queue = vl_queue_defaults(), .predictor = &vl_predictor_usual,
                                .grace_seconds = 5, .drain_seconds = 20};
+}
+
+const vl_predictor *vl_server_predictor(const vl_server *s)
+{
+    return s->options.predictor;
 }
 
 bool vl_server_ready(const vl_server *s)
@@ -104,8 +111,10 @@ static void tick(uv_timer_t *timer)
         vl_connections_drain(l);
     }
     vl_connections_sweep(l);
+    vl_loop_run_later(l);
     if (at != STOPPED) return;
     vl_connections_close_all(l);
+    vl_loop_end_posts(l);
     uv_walk(&l->uv, close_handle, NULL);
 }
 
@@ -212,6 +221,14 @@ static vl_status listen_local(vl_loop *l, const char *path, valence_error *error
     return code == 0 ? VALENCE_OK : fail_uv(code, "listen on", path, error);
 }
 
+/* Ids of requests need not be secret, but those of two servers should differ. */
+static uint64_t random_seed(void)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed) return seed;
+    return (uint64_t)time(NULL) << 32 ^ (uint64_t)getpid();
+}
+
 static vl_status open_loop(vl_server *s, vl_loop *l, valence_error *error)
 {
     l->server = s;
@@ -230,6 +247,8 @@ static vl_status open_loop(vl_server *s, vl_loop *l, valence_error *error)
     s->count++;
     uv_timer_init(&l->uv, &l->timer);
     uv_async_init(&l->uv, &l->wake, woken);
+    vl_loop_open_posts(l);
+    l->id_seed = random_seed();
     l->timer.data = l->wake.data = l;
     uv_timer_start(&l->timer, tick, TICK_MS, TICK_MS);
     vl_service *service;
@@ -243,8 +262,10 @@ static vl_status open_loop(vl_server *s, vl_loop *l, valence_error *error)
 static void close_loop(vl_loop *l)
 {
     vl_connections_close_all(l);
+    vl_loop_end_posts(l);
     uv_walk(&l->uv, close_handle, NULL);
     uv_run(&l->uv, UV_RUN_DEFAULT);
+    vl_loop_close_posts(l);
     uv_loop_close(&l->uv);
     vl_service_close(l->routes);
     vl_buffer_release(&l->spare_head);
@@ -296,8 +317,9 @@ static void raise_descriptors(const vl_server *s)
 
 static vl_status open_all(vl_server *s, int loops, valence_error *error)
 {
-    VL_TRY(vl_model_set_open(&s->set, s->options.models, s->options.model_count, error));
-    VL_TRY(vl_front_init(&s->front, &s->options.front, s->set, loops, error));
+    VL_TRY(vl_front_init(&s->front, &s->options.front, loops, error));
+    const vl_model_needs needs = {s->options.predictor, s->options.queue, s->front.metrics};
+    VL_TRY(vl_model_set_open(&s->set, s->options.models, s->options.model_count, &needs, error));
     s->loops = vl_alloc_zero(VL_MEM_REQUEST, (size_t)loops * sizeof *s->loops);
     if (!s->loops) return vl_fail_memory(error, (size_t)loops * sizeof *s->loops, "loops");
     for (int i = 0; i < loops; i++) VL_TRY(open_loop(s, &s->loops[i], error));
@@ -338,10 +360,11 @@ vl_status vl_server_run(const vl_server_options *options, valence_error *error)
     raise_descriptors(s);
     vl_status status = open_all(s, loops, error);
     if (status == VALENCE_OK) status = serve(s, error);
+    vl_model_set_stop(s->set); /* its workers post to loops */
     for (int i = 0; i < s->count; i++) close_loop(&s->loops[i]);
     vl_free(s->loops);
-    vl_front_release(&s->front);
     vl_model_set_close(s->set);
+    vl_front_release(&s->front);
     vl_free(s);
     return status;
 }

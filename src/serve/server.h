@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "serve/front.h"
 #include "serve/limits.h"
+#include "serve/model_queue.h"
 
 typedef struct vl_server vl_server;
 
@@ -17,6 +18,8 @@ typedef struct vl_server_options {
     int threads;       /* loops; 0: one per processor */
     vl_limits limits;
     vl_front_options front; /* its cache is on unless told otherwise */
+    vl_queue_options queue; /* of slow models */
+    const vl_predictor *predictor;
     double grace_seconds;            /* after SIGTERM: ready says no, all else goes on */
     double drain_seconds;            /* then: answers still owed are waited for */
     const char *const *models;       /* (model_count) files or names of shipped models */
@@ -29,6 +32,9 @@ vl_server_options vl_server_defaults(void);
 
 /* Serves until SIGTERM or SIGINT. Errors before the first request only: a model, an address. */
 vl_status vl_server_run(const vl_server_options *options, valence_error *error);
+
+/* For routes. */
+const vl_predictor *vl_server_predictor(const vl_server *s);
 
 /* For routes: false while starting, draining, stopping. Any thread. */
 bool vl_server_ready(const vl_server *s);

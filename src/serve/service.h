@@ -1,4 +1,4 @@
-/* service.h: what routes have on their thread: models, a context for each, a JSON parser. */
+/* service.h: what routes have on their thread: models, a context for each, a JSON parser, asks. */
 #ifndef VL_SERVICE_H
 #define VL_SERVICE_H
 
@@ -12,11 +12,14 @@
 typedef struct vl_service {
     const vl_server *server;
     const vl_model_set *set;
+    const vl_predictor *predictor;
     valence_context *contexts[VL_MODELS_MAX];
     vl_json_parser *parser;
     const vl_front *front;
     vl_meter *meter;    /* of this thread */
     vl_buffer log_line; /* the access log's */
+    struct vl_ask *asks; /* list of those not in use, see ask.h */
+    int ask_count;
 } vl_service;
 
 vl_status vl_service_open(vl_service **out, const vl_server *server, const vl_model_set *set,

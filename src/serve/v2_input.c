@@ -2,20 +2,28 @@
  * against what is there before anything is taken. */
 #include "serve/v2_tensor.h"
 
-void vl_v2_init(vl_v2_call *c, vl_ask *ask)
+vl_v2_call *vl_v2_open(vl_ask *ask)
 {
-    *c = (vl_v2_call){.ask = ask};
+    vl_v2_call *c = vl_alloc_zero(VL_MEM_REQUEST, sizeof *c);
+    if (!c) return NULL;
+    c->ask = ask;
+    vl_buffer_init(&c->id, VL_MEM_REQUEST, SIZE_MAX / 4);
     vl_buffer_init(&c->tail, VL_MEM_REQUEST, SIZE_MAX / 4);
+    return c;
 }
 
-void vl_v2_release(vl_v2_call *c)
+void vl_v2_close(void *call)
 {
+    vl_v2_call *c = call;
+    if (!c) return;
     vl_free(c->texts);
     vl_free(c->labels);
     vl_free(c->label_indices);
     vl_free(c->scores);
     vl_free(c->logits);
+    vl_buffer_release(&c->id);
     vl_buffer_release(&c->tail);
+    vl_free(c);
 }
 
 static vl_status wrong(valence_error *error, const char *what)

@@ -1,4 +1,4 @@
-/* v2_output.c: a protocol of columns: all texts are predicted, then each output is written. */
+/* v2_output.c: a protocol of columns: all answers are gathered, then each output is written. */
 #include <string.h>
 
 #include "base/decimal.h"
@@ -28,9 +28,9 @@ static size_t class_count(const vl_v2_call *c)
     return (size_t)c->ask->model->info.label_count;
 }
 
-/* ---- Predicting ------------------------------------------------------------------------------ */
+/* ---- Gathering ------------------------------------------------------------------------------- */
 
-static vl_status make_columns(vl_v2_call *c, valence_error *error)
+vl_status vl_v2_make_columns(vl_v2_call *c, valence_error *error)
 {
     size_t numbers = c->count * class_count(c); /* 10,000 texts, 65,536 classes at most */
     c->labels = vl_alloc_array(VL_MEM_REQUEST, c->count, sizeof *c->labels);
@@ -41,19 +41,13 @@ static vl_status make_columns(vl_v2_call *c, valence_error *error)
     return vl_fail_memory(error, numbers * sizeof *c->scores, "outputs");
 }
 
-vl_status vl_v2_predict(vl_v2_call *c, valence_error *error)
+void vl_v2_add(vl_v2_call *c, size_t i, const valence_prediction *p)
 {
     size_t classes = class_count(c);
-    VL_TRY(make_columns(c, error));
-    for (size_t i = 0; i < c->count; i++) {
-        valence_prediction p;
-        VL_TRY(vl_ask_predict(c->ask, c->texts[i], &p, NULL, error));
-        c->labels[i] = p.label;
-        c->label_indices[i] = p.label_index;
-        memcpy(c->scores + i * classes, p.probabilities, classes * sizeof *c->scores);
-        memcpy(c->logits + i * classes, p.logits, classes * sizeof *c->logits);
-    }
-    return VALENCE_OK;
+    c->labels[i] = p->label;
+    c->label_indices[i] = p->label_index;
+    memcpy(c->scores + i * classes, p->probabilities, classes * sizeof *c->scores);
+    memcpy(c->logits + i * classes, p->logits, classes * sizeof *c->logits);
 }
 
 /* ---- Elements -------------------------------------------------------------------------------- */

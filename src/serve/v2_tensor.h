@@ -1,6 +1,7 @@
 /* v2_tensor.h: the tensors of an Open Inference Protocol request: texts in, columns of answers out,
  * as JSON or (Triton's extension) as bytes behind the JSON. No HTTP here. Used by route_v2_infer.c.
- * Ownership: vl_v2_call owns its arrays until vl_v2_release; texts point into the request. */
+ * Ownership: vl_v2_call owns its arrays until vl_v2_close; texts point into the request, and go with
+ * its JSON. */
 #ifndef VL_V2_TENSOR_H
 #define VL_V2_TENSOR_H
 
@@ -32,6 +33,7 @@ typedef struct vl_v2_call {
     vl_ask *ask;
     vl_span *texts; /* (count) */
     size_t count;
+    vl_buffer id;   /* as the answer repeats it: JSON; empty: none was given */
     bool column; /* the shape was [n,1]; labels go back so */
     vl_v2_wish wishes[VL_V2_WISHES_MAX];
     int wish_count;
@@ -41,16 +43,18 @@ typedef struct vl_v2_call {
     vl_buffer tail;         /* bytes of binary outputs, in order */
 } vl_v2_call;
 
-void vl_v2_init(vl_v2_call *c, vl_ask *ask);
-void vl_v2_release(vl_v2_call *c);
+vl_v2_call *vl_v2_open(vl_ask *ask); /* NULL: out of memory */
+void vl_v2_close(void *call);
 
 /* v2_input.c: what is asked. tail: the bytes behind the JSON. */
 vl_status vl_v2_read(vl_v2_call *c, vl_json root, vl_span tail, valence_error *error);
 /* The whole body is the one tensor: elements in Triton's framing, no JSON. */
 vl_status vl_v2_read_raw(vl_v2_call *c, vl_span body, valence_error *error);
 
-/* v2_output.c: asks the model; then appends the list of outputs to out, binary ones to c->tail. */
-vl_status vl_v2_predict(vl_v2_call *c, valence_error *error);
+/* v2_output.c: makes room for the answers, and takes the i-th. */
+vl_status vl_v2_make_columns(vl_v2_call *c, valence_error *error);
+void vl_v2_add(vl_v2_call *c, size_t i, const valence_prediction *p);
+/* Appends the list of outputs to out, binary ones to c->tail. */
 vl_status vl_v2_write(vl_v2_call *c, vl_buffer *out);
 
 const char *vl_v2_name(vl_v2_output output);

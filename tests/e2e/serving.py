@@ -19,8 +19,10 @@ PATIENCE = 60 if SANITIZED else 20
 class Server:
     """A server that stops with the block; what it said on stderr is in `lines`."""
 
-    def __init__(self, *options, env=None, wait=True):
-        self.process = subprocess.Popen(command("serve", "--port", 0, *options), stdin=subprocess.DEVNULL,
+    def __init__(self, *options, env=None, wait=True, program=None):
+        """program: another one that takes the options of `valence serve`."""
+        line = command("serve", "--port", 0, *options)
+        self.process = subprocess.Popen([program, *line[2:]] if program else line, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                         errors="replace", env=environment(**(env or {})))
         self.lines, self.said = [], queue.Queue()

@@ -143,7 +143,7 @@ def test_log_text_file(tmp_path):
     first, *rest = log.read_text().splitlines()
     assert first == "kept" and len(rest) == 20
     for line in rest:
-        assert re.fullmatch(r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:[\d:]{8} \+0000\] "POST /predict" 200 \d+ \d+\.\d{6} predict "-"', line)
+        assert re.fullmatch(r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:[\d:]{8} \+0000\] "POST /predict" 200 \d+ \d+\.\d{6} predict "[0-9a-f]{16}"', line)
 
 
 def test_log_is_off():

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "serve/batcher.h"
 
-enum { MOST = 4096 };
+enum { MOST = 4096, MOST_TOKENS = 1000000 };
 
 /* A slow model: each batch takes `seconds`; it writes down what it saw. */
 typedef struct fake {
@@ -71,7 +71,7 @@ static counted_job *make_jobs(int n, int64_t tokens)
 static vl_batcher *open_batcher(fake *f, int workers, int64_t tokens, int jobs, int waiting, double wait)
 {
     vl_batcher *b;
-    vl_batcher_options o = {workers, tokens, jobs, waiting, wait, run, f};
+    vl_batcher_options o = {workers, tokens, jobs, waiting, MOST_TOKENS, wait, run, f};
     assert_int_equal(vl_batcher_open(&b, &o, NULL), VALENCE_OK);
     return b;
 }
@@ -98,7 +98,8 @@ static void test_budget_and_order(void **state)
     for (int i = 0; i < 200; i++) {
         assert_ptr_equal(f.order[i], &jobs[i]);
         assert_int_equal(jobs[i].status, VALENCE_OK);
-        assert_true(jobs[i].job.begun >= jobs[i].job.submitted);
+        assert_true(jobs[i].job.begun_at >= jobs[i].job.submitted);
+        assert_true(atomic_load(&jobs[i].job.begun));
     }
     for (int i = 0; i < f.batches; i++) {
         assert_in_range(f.batch_size[i], 1, 3);
@@ -130,6 +131,7 @@ static void test_gone_and_late(void **state)
     assert_int_equal(jobs[2].status, VALENCE_LIMIT);
     assert_int_equal(jobs[3].status, VALENCE_OK);
     assert_int_equal(f.ran, 2);
+    assert_false(atomic_load(&jobs[1].job.begun) || atomic_load(&jobs[2].job.begun));
     vl_batcher_counts c = vl_batcher_counted(b);
     assert_int_equal(c.dropped, 1);
     assert_int_equal(c.expired, 1);
@@ -159,6 +161,65 @@ static void test_full(void **state)
         cancelled += jobs[i].done && jobs[i].status == VALENCE_CANCELLED;
     }
     assert_int_equal(ok + cancelled, taken);
+    free(jobs);
+}
+
+static void chain(counted_job *jobs, int n)
+{
+    for (int i = 0; i + 1 < n; i++) jobs[i].job.next = &jobs[i + 1].job;
+}
+
+/* Jobs that come together are taken together or not at all, by number and by tokens. */
+static void test_all_or_none(void **state)
+{
+    (void)state;
+    fake f = make_fake(0.05);
+    vl_batcher_options o = {1, 100, 8, 10, 50, 0, run, &f};
+    vl_batcher *b;
+    assert_int_equal(vl_batcher_open(&b, &o, NULL), VALENCE_OK);
+    counted_job *first = make_jobs(1, 5), *many = make_jobs(11, 1), *some = make_jobs(6, 5), *heavy = make_jobs(2, 11);
+    assert_int_equal(vl_batcher_submit(b, &first->job), VALENCE_OK);
+    while (!atomic_load(&first->job.begun)) sleep_for(0.0005);
+    chain(many, 11);
+    chain(some, 6);
+    chain(heavy, 2);
+    assert_int_equal(vl_batcher_submit(b, &many->job), VALENCE_LIMIT); /* 11 > 10 */
+    assert_int_equal(vl_batcher_submit(b, &some->job), VALENCE_OK);    /* 30 tokens */
+    assert_int_equal(vl_batcher_submit(b, &heavy->job), VALENCE_LIMIT); /* 30 + 22 > 50 */
+    assert_false(vl_batcher_full(b));
+    for (int i = 0; i < 11; i++) many[i].job.next = NULL;
+    chain(many, 4);
+    assert_int_equal(vl_batcher_submit(b, &many->job), VALENCE_OK);
+    assert_true(vl_batcher_full(b));
+    wait_done(first, 1);
+    wait_done(some, 6);
+    wait_done(many, 4);
+    assert_int_equal(f.ran, 11);
+    for (int i = 0; i < 6; i++) assert_ptr_equal(f.order[1 + i], &some[i]);
+    assert_int_equal(vl_batcher_counted(b).rejected, 13);
+    heavy[0].job.tokens = 1000; /* alone in the queue it may be as heavy as it is */
+    assert_int_equal(vl_batcher_submit(b, &heavy->job), VALENCE_OK);
+    wait_done(heavy, 2);
+    for (int i = 4; i < 11; i++) assert_int_equal(many[i].done, 0);
+    vl_batcher_close(b);
+    free(first), free(many), free(some), free(heavy);
+}
+
+/* What does not fit a worker's batch goes to another one that is idle, at once. */
+static void test_workers_share(void **state)
+{
+    (void)state;
+    fake f = make_fake(0.2);
+    vl_batcher *b = open_batcher(&f, 3, 10, 8, MOST, 0);
+    counted_job *jobs = make_jobs(3, 8);
+    sleep_for(0.02); /* all are asleep */
+    double start = vl_clock_seconds();
+    chain(jobs, 3);
+    assert_int_equal(vl_batcher_submit(b, &jobs[0].job), VALENCE_OK);
+    wait_done(jobs, 3);
+    assert_true(vl_clock_seconds() - start < 0.35);
+    assert_int_equal(f.batches, 3);
+    vl_batcher_close(b);
     free(jobs);
 }
 
@@ -252,7 +313,7 @@ static void test_no_memory(void **state)
 {
     (void)state;
     fake f = make_fake(0);
-    vl_batcher_options o = {2, 8, 8, 64, 0, run, &f};
+    vl_batcher_options o = {2, 8, 8, 64, MOST_TOKENS, 0, run, &f};
     size_t before = vl_mem_usage_total().current;
     bool done = false;
     for (int n = 1; !done; n++) {
@@ -275,7 +336,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_budget_and_order), cmocka_unit_test(test_gone_and_late),
-        cmocka_unit_test(test_full),             cmocka_unit_test(test_waiting),
+        cmocka_unit_test(test_full),             cmocka_unit_test(test_all_or_none),
+        cmocka_unit_test(test_workers_share),    cmocka_unit_test(test_waiting),
         cmocka_unit_test(test_failure),          cmocka_unit_test(test_overload),
         cmocka_unit_test(test_no_memory),
     };

@@ -19,7 +19,7 @@ static vl_cache *open_cache(size_t entries, size_t bytes, double seconds,
 static void put(vl_cache *c, const char *request, uint64_t salt, double now, const char *answer)
 {
     vl_cache_key k = vl_cache_key_of(c, vl_span_of(request), salt);
-    vl_cache_put(c, &k, now, vl_span_of(answer), salt + 100);
+    vl_cache_put(c, &k, now, vl_span_of(answer), (vl_cache_note){.model = (uint32_t)salt + 100, .label = 7});
 }
 
 /* The answer, or NULL; valid until the next call. */
@@ -27,11 +27,11 @@ static const char *get(vl_cache *c, const char *request, uint64_t salt, double n
 {
     static char text[256];
     vl_buffer out;
-    uint64_t note = 0;
+    vl_cache_note note = {0};
     vl_cache_key k = vl_cache_key_of(c, vl_span_of(request), salt);
     vl_buffer_init(&out, VL_MEM_REQUEST, 200);
     bool found = vl_cache_get(c, &k, now, &out, &note);
-    assert_true(found ? note == salt + 100 : out.len == 0);
+    assert_true(found ? note.model == salt + 100 && note.label == 7 : out.len == 0);
     snprintf(text, sizeof text, "%.*s", (int)out.len, out.len ? out.data : "");
     vl_buffer_release(&out);
     return found ? text : NULL;
@@ -149,7 +149,7 @@ static void test_bounds(void **state)
             vl_span request = {bytes, 4 + (r >> 32) % 60};
             vl_span answer = {bytes, r >> 60 == 0 ? (r >> 40) % sizeof bytes : (r >> 40) % 300};
             vl_cache_key k = vl_cache_key_of(c, request, 0);
-            vl_cache_put(c, &k, 0, answer, 0);
+            vl_cache_put(c, &k, 0, answer, (vl_cache_note){0});
             if (i % 64) continue;
             vl_cache_counts n = vl_cache_counts_of(c);
             assert_true(n.entries <= limits[l][0] && n.bytes <= limits[l][1]);
@@ -167,7 +167,7 @@ static void test_hit_allocates_nothing(void **state)
     (void)state;
     vl_cache *c = open_cache(100, 1 << 20, 0, NULL);
     vl_buffer out;
-    uint64_t note;
+    vl_cache_note note;
     vl_buffer_init(&out, VL_MEM_REQUEST, 1000);
     assert_int_equal(vl_buffer_reserve(&out, 100), VALENCE_OK);
     put(c, "a", 0, 0, "answer");
@@ -185,7 +185,7 @@ static void test_full_buffer(void **state)
     (void)state;
     vl_cache *c = open_cache(100, 1 << 20, 0, NULL);
     vl_buffer out;
-    uint64_t note;
+    vl_cache_note note;
     vl_buffer_init(&out, VL_MEM_REQUEST, 3);
     put(c, "a", 0, 0, "answer");
     vl_cache_key k = vl_cache_key_of(c, vl_span_of("a"), 0);
@@ -241,7 +241,8 @@ static void *hammer_run(void *argument)
     vl_buffer out;
     vl_buffer_init(&out, VL_MEM_REQUEST, 10000);
     for (uint64_t i = 0; i < ROUNDS; i++) {
-        uint64_t r = vl_random_at(h->seed, i) % KEYS, note = 0;
+        uint64_t r = vl_random_at(h->seed, i) % KEYS;
+        vl_cache_note note = {0};
         char answer[600];
         size_t len = 20 + r % 500;
         memset(answer, (int)(r & 0xFF), len);
@@ -249,11 +250,11 @@ static void *hammer_run(void *argument)
         vl_cache_key k = vl_cache_key_of(h->cache, (vl_span){(char *)&r, sizeof r}, r & 1);
         vl_buffer_reset(&out);
         if (!vl_cache_get(h->cache, &k, (double)i / 10000, &out, &note)) {
-            vl_cache_put(h->cache, &k, (double)i / 10000, (vl_span){answer, len}, r);
+            vl_cache_put(h->cache, &k, (double)i / 10000, (vl_span){answer, len}, (vl_cache_note){.label = (uint32_t)r});
             continue;
         }
         h->hits++;
-        if (note != r || out.len != len || memcmp(out.data, answer, len) != 0) h->wrong++;
+        if (note.label != r || out.len != len || memcmp(out.data, answer, len) != 0) h->wrong++;
     }
     vl_buffer_release(&out);
     return NULL;
