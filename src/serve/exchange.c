@@ -91,6 +91,16 @@ static bool is_last(const vl_connection *c)
     return c->close_after || !c->keep_alive || c->loop->draining;
 }
 
+/* One of ours needs no look. */
+static vl_status write_id(vl_connection *c)
+{
+    vl_span id = c->exchange.request.request_id;
+    if (id.ptr != c->id) return id.ptr ? append_header(&c->out, "X-Request-Id", id) : VALENCE_OK;
+    VL_TRY(vl_buffer_append(&c->out, "X-Request-Id: ", 14));
+    VL_TRY(vl_buffer_append(&c->out, c->id, sizeof c->id));
+    return vl_buffer_append(&c->out, "\r\n", 2);
+}
+
 /* length < 0: not known. */
 static vl_status write_head(vl_connection *c, int status, const char *content_type, int64_t length)
 {
@@ -111,8 +121,7 @@ static vl_status write_head(vl_connection *c, int status, const char *content_ty
     }
     if (is_last(c)) VL_TRY(vl_buffer_append_text(out, "Connection: close\r\n"));
     else if (c->parser.http_minor == 0) VL_TRY(vl_buffer_append_text(out, "Connection: keep-alive\r\n"));
-    vl_span id = c->exchange.request.request_id;
-    if (id.ptr) VL_TRY(append_header(out, "X-Request-Id", id));
+    VL_TRY(write_id(c));
     VL_TRY(vl_buffer_append(out, c->extra.data, c->extra.len));
     return vl_buffer_append(out, "\r\n", 2);
 }

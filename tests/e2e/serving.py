@@ -69,7 +69,7 @@ class Server:
         with open(f"/proc/{self.process.pid}/status") as f:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1])
 
-    def settled(self, descriptors, seconds=10):
+    def settled(self, descriptors, seconds=PATIENCE):
         """Waits until as few descriptors are open as were before, and stay so (clients that are gone may
         still wait to be taken)."""
         end, calm = time.monotonic() + seconds, 0
