@@ -34,6 +34,7 @@ AVX2   := -mavx2 -mf16c -mbmi -mbmi2 -mlzcnt -mpopcnt -mfma -mpclmul -O3
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vbmi2
 $(O)/%_avx2.o:   CFLAGS += $(AVX2)
 $(O)/%_avx512.o: CFLAGS += $(AVX512)
+$(O)/%_avx512vnni.o: CFLAGS += $(AVX512) -mavx512vnni
 $(O)/%_avx512bf16.o: CFLAGS += $(AVX512) -mavx512bf16
 
 LIB_DIRS := base text data kernels layers models formats engine train
@@ -147,7 +148,8 @@ FUZZFLAGS := -g -O1 -MMD -MP -fsanitize=fuzzer-no-link,address,undefined -fno-sa
 
 build/fuzz/%.o: src/%.c
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) -std=c17 $(FUZZFLAGS) $(if $(filter %_avx2,$*),$(AVX2)) $(if $(filter %_avx512,$*),$(AVX512)) $(if $(filter %_avx512bf16,$*),$(AVX512) -mavx512bf16) -c $< -o $@
+	clang $(CPPFLAGS) -std=c17 $(FUZZFLAGS) $(if $(filter %_avx2,$*),$(AVX2)) $(if $(filter %_avx512,$*),$(AVX512)) \
+	    $(if $(filter %_avx512vnni,$*),$(AVX512) -mavx512vnni) $(if $(filter %_avx512bf16,$*),$(AVX512) -mavx512bf16) -c $< -o $@
 build/fuzz/%.o: src/%.cpp
 	@mkdir -p $(@D)
 	clang++ $(CPPFLAGS) -std=c++17 -fno-exceptions -fno-rtti $(FUZZFLAGS) -c $< -o $@

@@ -17,6 +17,8 @@ int check_convert(void);
 int check_pooling(void);
 int check_rope(void);
 int check_attention(void);
+int check_lstm(void);
+int check_lstm_back(void);
 
 static const struct {
     const char *name;
@@ -34,6 +36,8 @@ static const struct {
     {"pooling", check_pooling},
     {"rope", check_rope},
     {"attention", check_attention},
+    {"lstm", check_lstm},
+    {"lstm_back", check_lstm_back},
 };
 
 int main(int argc, char **argv)

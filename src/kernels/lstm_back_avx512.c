@@ -1,0 +1,16 @@
+/* lstm_back_avx512.c: lstm_back_x16.h in AVX-512's registers. */
+#include "kernels/lstm_panel_avx512.h"
+
+#include "kernels/lstm_back_x16.h"
+
+void vl_lstm_carry_back_avx512(float *dh, const float *dz, const float *packed, int32_t U,
+                               int32_t n)
+{
+    carry_back(dh, dz, packed, U, n);
+}
+
+void vl_lstm_cell_back_avx512(float *z, float *dc, const float *dh, const float *c,
+                              const float *c_before, int32_t U, int32_t n)
+{
+    cell_back(z, dc, dh, c, c_before, U, n);
+}
