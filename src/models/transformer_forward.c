@@ -262,12 +262,21 @@ static vl_status project_qkv(member *me, const block *b, int32_t n)
     return VALENCE_OK;
 }
 
+/* Models in bfloat16 attend in it, too. Those in int8 do not: their answers are to be the same on
+ * processors without it. */
+static vl_attention_fn *attention_of(const vl_transformer *m)
+{
+    bool bf16 = vl_matmul_kind_of(m->layer[0].qkv.product) == VL_MATMUL_BF16;
+    return bf16 ? vl_attention_bf16 : vl_attention;
+}
+
 /* me->context = what the block's rows attend to. */
 static void attend(member *me, const block *b, int32_t n)
 {
     const vl_transformer *m = me->p->m;
     const vl_batch *batch = me->p->batch;
     const float *qkv = me->p->qkv[n % 2];
+    vl_attention_fn *attention = attention_of(m);
     int32_t window = m->layer[n].global ? 0 : m->window;
     float scale = 1 / __builtin_sqrtf((float)m->D), *to = me->context;
     int64_t row = b->first, done = 0;
@@ -277,8 +286,8 @@ static void attend(member *me, const block *b, int32_t n)
         int64_t end = b->sparse ? 1 : base + T < b->first + b->count ? T : b->first + b->count - base;
         if (T == 0) continue;
         const float *q = qkv + base * 3 * m->C;
-        vl_attention(to - from * m->C, q, q + m->C, q + 2 * m->C, 3 * m->C, m->C, (int32_t)T, (int32_t)from,
-                     (int32_t)end, m->heads, (int32_t)m->D, scale, window, me->attention);
+        attention(to - from * m->C, q, q + m->C, q + 2 * m->C, 3 * m->C, m->C, (int32_t)T, (int32_t)from,
+                  (int32_t)end, m->heads, (int32_t)m->D, scale, window, me->attention);
         to += (end - from) * m->C;
         done += end - from;
         row = base + end;
