@@ -84,7 +84,19 @@ int64_t vl_matmul_rows(int64_t M)
 
 vl_status vl_matmul_run(const vl_matmul *m, void *dst, const void *src, int64_t M)
 {
-    if (m->packed) return vl_onednn_run(m->packed, dst, src, M);
-    vl_matmul_plain(m->kind, dst, src, m->weight, M, m->N, m->K);
+    return vl_matmul_run_columns(m, dst, src, M, 0, m->N);
+}
+
+bool vl_matmul_splits(const vl_matmul *m)
+{
+    return !m->packed || vl_onednn_splits(m->packed);
+}
+
+vl_status vl_matmul_run_columns(const vl_matmul *m, void *dst, const void *src, int64_t M, int64_t first,
+                                int64_t count)
+{
+    if (m->packed) return vl_onednn_run(m->packed, dst, src, M, first, count);
+    const char *rows = (const char *)m->weight + (size_t)(first * m->K) * weight_size(m->kind);
+    vl_matmul_plain(m->kind, dst, src, rows, M, count, m->K);
     return VALENCE_OK;
 }

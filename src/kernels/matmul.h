@@ -11,6 +11,8 @@
 #ifndef VL_MATMUL_H
 #define VL_MATMUL_H
 
+#include <stdbool.h>
+
 #include "base/store.h"
 
 /* src type, weight type, dst type */
@@ -33,12 +35,20 @@ vl_matmul_kind vl_matmul_kind_of(const vl_matmul *m);
 
 /* Rows are worked on in blocks; dst and src need room for M rounded up to this many rows, whose values
  * beyond M do not matter but must be initialised memory. */
-enum { VL_MATMUL_BLOCK = 64 };
+enum { VL_MATMUL_BLOCK = 132 };
 int64_t vl_matmul_rows(int64_t M);
 
 /* dst (M,N) of f32 or s32; src (M,K) of f32, bf16 or u8; both 64-byte aligned and without gaps.
  * VALENCE_NO_MEMORY on a thread's first product of a shape only. */
 vl_status vl_matmul_run(const vl_matmul *m, void *dst, const void *src, int64_t M);
+
+/* Columns [first, first + count) of the product alone: dst (M,count) without gaps, the same bits as in
+ * the whole. first and count are multiples of VL_MATMUL_PANEL (count: or up to the last column). Only
+ * where vl_matmul_splits. */
+enum { VL_MATMUL_PANEL = 64 };
+bool vl_matmul_splits(const vl_matmul *m);
+vl_status vl_matmul_run_columns(const vl_matmul *m, void *dst, const void *src, int64_t M, int64_t first,
+                                int64_t count);
 
 /* ---- The two ways below; for matmul.c and tests ----------------------------------------------- */
 
@@ -50,7 +60,9 @@ typedef struct vl_onednn_matrix vl_onednn_matrix;
 vl_status vl_onednn_pack(vl_onednn_matrix **out, vl_matmul_kind kind, const void *weight, int64_t N,
                          int64_t K, valence_error *error);
 void vl_onednn_close(vl_onednn_matrix *m);
-vl_status vl_onednn_run(const vl_onednn_matrix *m, void *dst, const void *src, int64_t M);
+vl_status vl_onednn_run(const vl_onednn_matrix *m, void *dst, const void *src, int64_t M, int64_t first,
+                        int64_t count);
+bool vl_onednn_splits(const vl_onednn_matrix *m);
 const char *vl_onednn_name(const vl_onednn_matrix *m); /* the implementation oneDNN chose */
 
 #endif

@@ -2,10 +2,11 @@
  *
  * The library is opened with dlopen at the first packing, so that commands which multiply nothing start
  * without it. oneDNN compiles a primitive for each fixed shape; run-time shapes are slower by a seventh. A
- * product of M rows is therefore cut into blocks of 64 and one of a few smaller sizes for the rest, which
+ * product of M rows is therefore cut into blocks of 132 and one of a few smaller sizes for the rest, which
  * may read and write a few rows too many (matmul.h). Primitives are kept for the life of the process and
- * shared by all matrices of one shape. A layout of packed weights is chosen with the primitive of 64 rows;
- * the others must take it. An implementation called ref* is refused: it is thousands of times slower.
+ * shared by all matrices of one shape. A layout of packed weights is chosen with the primitive of the largest
+ * block; the others must take it. In the layout of "brg" kernels panels of 64 columns stand one behind the
+ * other, each whole, so that a range of panels is a matrix of its own. An implementation called ref* is refused: it is thousands of times slower.
  *
  * Threads are ours: libgomp's are held to one, per thread that multiplies. oneDNN's objects that carry
  * pointers (dnnl_memory) are made once for each thread and primitive and pointed anew at each product. */
@@ -98,8 +99,8 @@ static vl_status open_library(valence_error *error)
 
 /* ---- Primitives ------------------------------------------------------------------------------ */
 
-static const int block_sizes[] = {1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60,
-                                  VL_MATMUL_BLOCK};
+static const int block_sizes[] = {1,  2,  4,  8,  12, 16, 20, 24, 28,  32,  36,  40,  44,
+                                  48, 52, 56, 60, 64, 76, 88, 100, 112, 124, 128, VL_MATMUL_BLOCK};
 enum { SIZES = sizeof block_sizes / sizeof *block_sizes, PRIMITIVES_MAX = 1024 };
 
 typedef struct primitive {
@@ -119,7 +120,7 @@ typedef struct shape {
     struct shape *next;
 } shape;
 
-static shape *shapes; /* with lock held */
+static _Atomic(shape *) shapes; /* added to with lock held */
 static int primitive_count;
 
 static const dnnl_data_type_t src_types[] = {dnnl_f32, dnnl_bf16, dnnl_u8};
@@ -191,17 +192,21 @@ static primitive *primitive_of(shape *s, int size)
     return p;
 }
 
-/* With lock held. */
-static vl_status find_shape(shape **out, vl_matmul_kind kind, int64_t N, int64_t K, valence_error *error)
+static shape *known_shape(vl_matmul_kind kind, int64_t N, int64_t K)
 {
-    for (shape *s = shapes; s; s = s->next)
-        if (s->kind == kind && s->N == N && s->K == K) {
-            *out = s;
-            return VALENCE_OK;
-        }
+    shape *s = atomic_load_explicit(&shapes, memory_order_acquire);
+    while (s && (s->kind != kind || s->N != N || s->K != K)) s = s->next;
+    return s;
+}
+
+/* With lock held. */
+static vl_status make_shape(shape **out, vl_matmul_kind kind, int64_t N, int64_t K, valence_error *error)
+{
+    *out = known_shape(kind, N, K);
+    if (*out) return VALENCE_OK;
     shape *s = vl_alloc_zero(VL_MEM_MODEL, sizeof *s);
     if (!s) return vl_fail_memory(error, sizeof *s, "a shape");
-    *s = (shape){.kind = kind, .N = N, .K = K, .next = shapes};
+    *s = (shape){.kind = kind, .N = N, .K = K, .next = atomic_load(&shapes)};
     dnnl_primitive_desc_t pd = describe_product(s, VL_MATMUL_BLOCK, NULL);
     bool slow = pd && strncmp(name_of(pd), "ref", 3) == 0;
     if (pd) {
@@ -215,8 +220,28 @@ static vl_status find_shape(shape **out, vl_matmul_kind kind, int64_t N, int64_t
                        kind == VL_MATMUL_I8 ? "int8" : kind == VL_MATMUL_BF16 ? "bfloat16" : "float32",
                        (long long)N, (long long)K);
     }
-    *out = shapes = s;
+    atomic_store_explicit(&shapes, s, memory_order_release);
+    *out = s;
     return VALENCE_OK;
+}
+
+static shape *shape_of(vl_matmul_kind kind, int64_t N, int64_t K)
+{
+    shape *s = known_shape(kind, N, K);
+    if (s) return s;
+    pthread_mutex_lock(&lock);
+    if (make_shape(&s, kind, N, K, NULL) != VALENCE_OK) s = NULL;
+    pthread_mutex_unlock(&lock);
+    return s;
+}
+
+/* Panels of VL_MATMUL_PANEL columns, the outermost dimension of the layout. */
+static bool is_paneled(const shape *s)
+{
+    const dnnl_blocking_desc_t *b = &s->packed.format_desc.blocking;
+    return strncmp(s->name, "brg", 3) == 0 && s->packed.format_kind == dnnl_blocked && b->inner_nblks >= 2 &&
+           b->inner_idxs[1] == 1 && b->inner_blks[1] == VL_MATMUL_PANEL &&
+           b->strides[1] == s->packed.padded_dims[0] * VL_MATMUL_PANEL;
 }
 
 /* ---- A thread's objects ---------------------------------------------------------------------- */
@@ -340,7 +365,7 @@ vl_status vl_onednn_pack(vl_onednn_matrix **out, vl_matmul_kind kind, const void
     shape *s = NULL;
     pthread_mutex_lock(&lock);
     vl_status status = open_library(error);
-    if (status == VALENCE_OK) status = find_shape(&s, kind, N, K, error);
+    if (status == VALENCE_OK) status = make_shape(&s, kind, N, K, error);
     pthread_mutex_unlock(&lock);
     VL_TRY(status);
     seat *here = seat_here();
@@ -376,43 +401,57 @@ const char *vl_onednn_name(const vl_onednn_matrix *m)
 }
 
 /* A row's sum must not depend on the rows around it. oneDNN's older float32 products ("gemm:jit", AVX2)
- * add up differently for 1 and 2 rows and in a rest of 8 rows behind blocks of 12; found by trying all
- * sizes, and checked by test_matmul.c. */
+ * add up differently for 1 and 2 rows, in a rest of 8 rows behind blocks of 12, and beyond 64 rows; found by
+ * trying all sizes, and checked by test_matmul.c. */
 static bool is_steady(const shape *s, int size)
 {
     if (s->kind == VL_MATMUL_I8 || strncmp(s->name, "brg", 3) == 0) return true;
-    return block_sizes[size] % 12 == 0 || block_sizes[size] % 12 == 4;
+    return block_sizes[size] <= 64 && (block_sizes[size] % 12 == 0 || block_sizes[size] % 12 == 4);
 }
 
+/* The smallest block for so many rows, or the largest there is. */
 static int size_for(const shape *s, int64_t rows)
 {
-    int i = 0;
-    while (i < SIZES - 1 && (block_sizes[i] < rows || !is_steady(s, i))) i++;
-    return i;
+    int best = 0;
+    for (int i = 0; i < SIZES; i++) {
+        if (!is_steady(s, i)) continue;
+        best = i;
+        if (block_sizes[i] >= rows) break;
+    }
+    return best;
 }
 
-vl_status vl_onednn_run(const vl_onednn_matrix *m, void *dst, const void *src, int64_t M)
+bool vl_onednn_splits(const vl_onednn_matrix *m)
 {
-    static const size_t src_bytes[] = {4, 2, 1};
+    return is_paneled(m->shape);
+}
+
+vl_status vl_onednn_run(const vl_onednn_matrix *m, void *dst, const void *src, int64_t M, int64_t first,
+                        int64_t count)
+{
+    static const size_t bytes_of[] = {4, 2, 1};
+    const size_t bytes = bytes_of[m->shape->kind];
     seat *s = seat_here();
-    if (!s) return VALENCE_NO_MEMORY;
+    shape *part = count == m->shape->N ? m->shape : shape_of(m->shape->kind, count, m->shape->K);
+    if (!s || !part) return VALENCE_NO_MEMORY;
+    char *weight = (char *)m->packed + (size_t)(first * m->shape->packed.padded_dims[0]) * bytes;
     char *in, *to = dst;
     memcpy(&in, &src, sizeof in); /* only read, but oneDNN's interface takes no const */
     while (M > 0) {
-        int size = size_for(m->shape, M);
+        int size = size_for(part, M);
         int64_t rows = block_sizes[size];
-        const primitive *p = primitive_of(m->shape, size);
+        const primitive *p = primitive_of(part, size);
         place *at = p ? place_of(s, p) : NULL;
         if (!at) return VALENCE_NO_MEMORY;
         dnnl.memory_set_data_handle(at->src, in);
-        dnnl.memory_set_data_handle(at->weight, m->packed);
+        dnnl.memory_set_data_handle(at->weight, weight);
         dnnl.memory_set_data_handle(at->dst, to);
         dnnl.memory_set_data_handle(at->scratch, s->scratch);
         const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, at->src}, {DNNL_ARG_WEIGHTS, at->weight},
                                         {DNNL_ARG_DST, at->dst}, {DNNL_ARG_SCRATCHPAD, at->scratch}};
         if (dnnl.primitive_execute(p->call, s->stream, 4, args) != dnnl_success) return VALENCE_NO_MEMORY;
-        in += (size_t)(rows * m->shape->K) * src_bytes[m->shape->kind];
-        to += (size_t)(rows * m->shape->N) * 4;
+        in += (size_t)(rows * part->K) * bytes;
+        to += (size_t)(rows * part->N) * 4;
         M -= rows;
     }
     return VALENCE_OK;

@@ -156,30 +156,49 @@ void vl_projection_release(vl_projection *p)
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
+const void *vl_projection_input(const vl_projection *p, const float *src, int64_t R, const vl_row_scratch *s)
+{
+    switch (vl_matmul_kind_of(p->product)) {
+    case VL_MATMUL_F32: return src;
+    case VL_MATMUL_BF16: vl_f32_to_bf16(s->input, src, R * p->K); return s->input;
+    default: vl_quantize_rows(s->input, s->row_scale, src, R, p->K); return s->input;
+    }
+}
+
 /* s->product = W src, bare of scales and bias. */
 static vl_status multiply(const vl_projection *p, const float *src, int64_t R, const vl_row_scratch *s)
 {
-    const void *input = s->input;
-    switch (vl_matmul_kind_of(p->product)) {
-    case VL_MATMUL_F32: input = src; break;
-    case VL_MATMUL_BF16: vl_f32_to_bf16(s->input, src, R * p->K); break;
-    default: vl_quantize_rows(s->input, s->row_scale, src, R, p->K);
-    }
-    return vl_matmul_run(p->product, s->product, input, R);
+    return vl_matmul_run(p->product, s->product, vl_projection_input(p, src, R, s), R);
 }
 
-/* dst = act(scaled product + bias) */
+/* dst = act(scaled product + bias) of columns [first, first + count). */
+static void finish_columns(const vl_projection *p, float *dst, int64_t dst_stride, int64_t R, int64_t first,
+                           int64_t count, vl_activation act, const vl_row_scratch *s)
+{
+    const float *product = s->product, *bias = p->bias ? p->bias + first : NULL;
+    if (p->scale)
+        vl_dequantize_rows(dst, dst_stride, s->product, count, s->row_scale, p->scale + first, p->sum + first,
+                           bias, R, count, act);
+    else for (int64_t r = 0; r < R; r++) {
+        memcpy(dst + r * dst_stride, product + r * count, (size_t)count * sizeof *dst);
+        vl_bias_activate(dst + r * dst_stride, count, bias, 1, count, act);
+    }
+}
+
 static void finish(const vl_projection *p, float *dst, int64_t dst_stride, int64_t R, vl_activation act,
                    const vl_row_scratch *s)
 {
-    const float *product = s->product;
-    if (p->scale)
-        vl_dequantize_rows(dst, dst_stride, s->product, p->N, s->row_scale, p->scale, p->sum, p->bias, R,
-                           p->N, act);
-    else for (int64_t r = 0; r < R; r++) {
-        memcpy(dst + r * dst_stride, product + r * p->N, (size_t)p->N * sizeof *dst);
-        vl_bias_activate(dst + r * dst_stride, p->N, p->bias, 1, p->N, act);
-    }
+    finish_columns(p, dst, dst_stride, R, 0, p->N, act, s);
+}
+
+vl_status vl_projection_columns(const vl_projection *p, float *dst, int64_t dst_stride, const void *input,
+                                int64_t R, int64_t first, int64_t count, vl_activation act,
+                                const vl_row_scratch *s)
+{
+    assert(R <= VL_ROW_BLOCK);
+    VL_TRY(vl_matmul_run_columns(p->product, s->product, input, R, first, count));
+    finish_columns(p, dst, dst_stride, R, first, count, act, s);
+    return VALENCE_OK;
 }
 
 vl_status vl_projection_run(const vl_projection *p, float *dst, int64_t dst_stride, const float *src,

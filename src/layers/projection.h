@@ -33,6 +33,14 @@ void vl_projection_release(vl_projection *p); /* zeroed struct is fine */
 vl_status vl_projection_run(const vl_projection *p, float *dst, int64_t dst_stride, const float *src,
                             int64_t R, vl_activation act, const vl_row_scratch *s);
 
+/* The same in two steps, for threads that share the columns of one block: what the product reads of src
+ * (src itself, or s->input), which every one of them makes for itself; then columns [first, first + count),
+ * panels as vl_matmul_run_columns has them, of the rows of dst, which begin at column `first` of it. */
+const void *vl_projection_input(const vl_projection *p, const float *src, int64_t R, const vl_row_scratch *s);
+vl_status vl_projection_columns(const vl_projection *p, float *dst, int64_t dst_stride, const void *input,
+                                int64_t R, int64_t first, int64_t count, vl_activation act,
+                                const vl_row_scratch *s);
+
 /* down(act(up x)) for the block, what lies between never leaving the thread's cache: dst (R, down.N)
  * without gaps. gated: up's rows are [gate; up], and what goes on is act(gate x) * (up x). hidden: room
  * for (VL_ROW_BLOCK, down.K) floats, 64-byte aligned. */

@@ -4,52 +4,23 @@
  * only, so each thread (a "member") owns a range of rows and takes them block by block through a whole
  * layer: attention, output, feed-forward, and the next layer's query, key and value. These go into one of
  * two arrays that layers use in turn; so the members have to meet once a layer, before attention reads
- * what others wrote - or never, where the ranges end where texts end.
+ * what others wrote - or never, where the ranges end where texts end. A few rows are shared out by columns
+ * instead (transformer_columns.c).
  *
  * Where only the first token's state is asked for, the last layer computes nothing else of it (its keys
  * and values apart): exact, and a seventh of a six-layer model's work. */
 #include <assert.h>
 #include <string.h>
 
-#include "base/barrier.h"
 #include "base/clock.h"
-#include "kernels/attention.h"
 #include "kernels/pooling.h"
 #include "kernels/rope.h"
-#include "models/transformer.h"
+#include "models/transformer_pass.h"
 
-enum { MEMBERS_MAX = 256, BLOCK = VL_ROW_BLOCK };
+enum { BLOCK = VL_ROW_BLOCK };
 
-/* One forward pass, shared by its members. */
-typedef struct pass {
-    const vl_transformer *m;
-    const vl_batch *batch;
-    int members;
-    bool apart; /* members' ranges are whole texts: nobody waits for anybody */
-    bool traced;
-    int64_t T;
-    int64_t from[MEMBERS_MAX + 1]; /* member i owns rows from[i] .. from[i+1] - 1 */
-    float *x;                      /* (T + BLOCK * members, C): member i's rows start at from[i] + BLOCK i */
-    float *qkv[2];                 /* (T,3C) each */
-    float *pooled;                 /* (B + BLOCK, C) */
-    char *own;                     /* (members) blocks of own_bytes */
-    size_t own_bytes;
-    float *logits;
-    vl_barrier barrier;
-    _Atomic int failed; /* a vl_status */
-    vl_trace *traces;   /* (members), where traced */
-} pass;
-
-/* A member's own memory: a block of rows between two steps. */
-typedef struct member {
-    pass *p;
-    int index;
-    vl_row_scratch rows;
-    float *context, *state, *hidden; /* (BLOCK,C), (BLOCK, max(C,E)), (BLOCK,I) */
-    void *attention;
-    double clock;
-    vl_trace *trace;
-} member;
+typedef vl_pass pass;
+typedef vl_member member;
 
 /* Up to BLOCK rows: rows first .. first + count - 1, or (sparse) the first rows of texts. */
 typedef struct block {
@@ -94,6 +65,12 @@ static size_t own_bytes(const vl_transformer *m)
            rows_of(BLOCK, m->I) + up(vl_attention_scratch(m->head.longest, m->heads, (int32_t)m->D));
 }
 
+/* What members that share columns write together. */
+static size_t shared_bytes(const vl_transformer *m)
+{
+    return 2 * rows_of(BLOCK, m->C) + rows_of(BLOCK, m->I);
+}
+
 static size_t trace_bytes(int threads)
 {
     return up((size_t)threads * sizeof(vl_trace));
@@ -102,8 +79,8 @@ static size_t trace_bytes(int threads)
 size_t vl_transformer_scratch(const vl_model *model, int32_t B, int64_t T, int threads)
 {
     const vl_transformer *m = (const vl_transformer *)model;
-    if (threads > MEMBERS_MAX) threads = MEMBERS_MAX;
-    return rows_of(T + (int64_t)BLOCK * threads, m->C) + 2 * rows_of(T, 3 * m->C) +
+    if (threads > VL_MEMBERS_MAX) threads = VL_MEMBERS_MAX;
+    return rows_of(T + (int64_t)BLOCK * threads, m->C) + 2 * rows_of(T, 3 * m->C) + shared_bytes(m) +
            rows_of((int64_t)B + BLOCK, m->C) + (size_t)threads * own_bytes(m) + trace_bytes(threads);
 }
 
@@ -113,6 +90,10 @@ static void lay_out(pass *p, char *at)
     p->x = (float *)(void *)at;
     at += rows_of(p->T + (int64_t)BLOCK * p->members, m->C);
     for (int i = 0; i < 2; i++, at += rows_of(p->T, 3 * m->C)) p->qkv[i] = (float *)(void *)at;
+    p->context = (float *)(void *)at;
+    p->state = p->context + BLOCK * m->C;
+    p->hidden = p->state + BLOCK * m->C;
+    at += shared_bytes(m);
     p->pooled = (float *)(void *)at;
     at += rows_of((int64_t)p->batch->B + BLOCK, m->C);
     p->own_bytes = own_bytes(m);
@@ -140,7 +121,7 @@ static void sit_down(member *me, pass *p, int index)
 
 /* ---- Who does what --------------------------------------------------------------------------- */
 
-static int32_t text_of(const vl_batch *b, int64_t row)
+int32_t vl_text_of_row(const vl_batch *b, int64_t row)
 {
     int32_t low = 0, high = b->B - 1;
     while (low < high) {
@@ -154,7 +135,7 @@ static int32_t text_of(const vl_batch *b, int64_t row)
 /* The end of a text that is nearest to row. */
 static int64_t nearest_end(const vl_batch *b, int64_t row)
 {
-    int32_t t = text_of(b, row);
+    int32_t t = vl_text_of_row(b, row);
     int64_t before = b->offsets[t], behind = b->offsets[t + 1];
     return row - before < behind - row ? before : behind;
 }
@@ -169,11 +150,13 @@ static bool share_texts(pass *p)
         if (n < 0) return false;
         most = n > most ? n : most;
     }
-    return most * 8 <= even * 9;
+    return most * 64 <= even * 65;
 }
 
 static void share(pass *p)
 {
+    p->columns = p->members > 1 && vl_columns_share(p);
+    if (p->columns) return;
     p->from[0] = 0;
     p->from[p->members] = p->T;
     p->apart = p->members == 1 || share_texts(p);
@@ -186,7 +169,7 @@ static float *own_rows(const member *me, int64_t row)
     return me->p->x + (row + (int64_t)BLOCK * me->index) * me->p->m->C;
 }
 
-static void mark(member *me, vl_trace_part part)
+void vl_member_mark(vl_member *me, vl_trace_part part)
 {
     if (!me->trace) return;
     double now = vl_clock_seconds();
@@ -194,11 +177,11 @@ static void mark(member *me, vl_trace_part part)
     me->clock = now;
 }
 
-static void meet(member *me)
+void vl_member_meet(vl_member *me)
 {
     if (me->p->apart) return;
     vl_barrier_wait(&me->p->barrier);
-    mark(me, VL_TRACE_WAIT);
+    vl_member_mark(me, VL_TRACE_WAIT);
 }
 
 /* Blocks of a range are of nearly one size, a multiple of 4 (matmul_onednn.c). */
@@ -210,23 +193,22 @@ static int64_t block_rows(int64_t rows)
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
-static vl_status embed(member *me, const block *b)
+vl_status vl_member_embed(vl_member *me, float *x, int64_t first, int64_t count)
 {
     const vl_transformer *m = me->p->m;
     const vl_batch *batch = me->p->batch;
-    float *x = own_rows(me, b->first), *e = m->has_project ? me->state : x;
-    int32_t t = b->text;
-    for (int64_t r = 0; r < b->count; r++) {
-        int64_t row = b->first + r;
+    float *e = m->has_project ? me->state : x;
+    int32_t t = vl_text_of_row(batch, first);
+    for (int64_t r = 0; r < count; r++) {
+        int64_t row = first + r;
         while (row >= batch->offsets[t + 1]) t++;
         assert(batch->ids[row] >= 0 && batch->ids[row] < m->head.inputs);
         vl_embedding_row(&m->embedding, e + r * m->E, batch->ids[row],
                          row - batch->offsets[t] + m->position_offset);
     }
-    vl_norm_run(&m->embedding_norm, e, e, NULL, b->count);
-    if (m->has_project)
-        VL_TRY(vl_projection_run(&m->project, x, m->C, e, b->count, VL_ACT_NONE, &me->rows));
-    mark(me, VL_TRACE_EMBED);
+    vl_norm_run(&m->embedding_norm, e, e, NULL, count);
+    if (m->has_project) VL_TRY(vl_projection_run(&m->project, x, m->C, e, count, VL_ACT_NONE, &me->rows));
+    vl_member_mark(me, VL_TRACE_EMBED);
     return VALENCE_OK;
 }
 
@@ -254,17 +236,17 @@ static vl_status project_qkv(member *me, const block *b, int32_t n)
     if (m->pre_norm && l->attention_norm.gamma) {
         vl_norm_run(&l->attention_norm, me->state, x, NULL, b->count);
         in = me->state;
-        mark(me, VL_TRACE_NORM);
+        vl_member_mark(me, VL_TRACE_NORM);
     }
     VL_TRY(vl_projection_run(&l->qkv, qkv + b->first * 3 * m->C, 3 * m->C, in, b->count, VL_ACT_NONE, &me->rows));
     if (m->rope_global) turn(m, l, me->p->batch, qkv, b);
-    mark(me, VL_TRACE_QKV);
+    vl_member_mark(me, VL_TRACE_QKV);
     return VALENCE_OK;
 }
 
-/* Models in bfloat16 attend in it, too. Those in int8 do not: their answers are to be the same on
- * processors without it. */
-static vl_attention_fn *attention_of(const vl_transformer *m)
+/* Models in bfloat16 attend in it, too. Those in int8 do not: it would change their logits by 1e-2 and
+ * more, and they are to be the same on processors without it. */
+vl_attention_fn *vl_attention_of(const vl_transformer *m)
 {
     bool bf16 = vl_matmul_kind_of(m->layer[0].qkv.product) == VL_MATMUL_BF16;
     return bf16 ? vl_attention_bf16 : vl_attention;
@@ -276,7 +258,7 @@ static void attend(member *me, const block *b, int32_t n)
     const vl_transformer *m = me->p->m;
     const vl_batch *batch = me->p->batch;
     const float *qkv = me->p->qkv[n % 2];
-    vl_attention_fn *attention = attention_of(m);
+    vl_attention_fn *attention = vl_attention_of(m);
     int32_t window = m->layer[n].global ? 0 : m->window;
     float scale = 1 / __builtin_sqrtf((float)m->D), *to = me->context;
     int64_t row = b->first, done = 0;
@@ -292,7 +274,7 @@ static void attend(member *me, const block *b, int32_t n)
         done += end - from;
         row = base + end;
     }
-    mark(me, VL_TRACE_ATTENTION);
+    vl_member_mark(me, VL_TRACE_ATTENTION);
 }
 
 /* Attention's output and the feed-forward part on x (count, C), in place. */
@@ -302,20 +284,20 @@ static vl_status transform(member *me, float *x, int64_t count, int32_t n)
     const vl_transformer_layer *l = &m->layer[n];
     float *state = me->state, *in = m->pre_norm ? me->context : x;
     VL_TRY(vl_projection_run(&l->output, state, m->C, me->context, count, VL_ACT_NONE, &me->rows));
-    mark(me, VL_TRACE_OUTPUT);
+    vl_member_mark(me, VL_TRACE_OUTPUT);
     if (m->pre_norm) {
         for (int64_t i = 0; i < count * m->C; i++) x[i] += state[i];
         vl_norm_run(&l->ffn_norm, in, x, NULL, count);
     } else {
         vl_norm_run(&l->attention_norm, x, state, x, count);
     }
-    mark(me, VL_TRACE_NORM);
+    vl_member_mark(me, VL_TRACE_NORM);
     VL_TRY(vl_projection_pair(&l->up, &l->down, state, in, count, m->activation, m->gated, me->hidden, &me->rows));
-    mark(me, VL_TRACE_FFN);
+    vl_member_mark(me, VL_TRACE_FFN);
     if (m->pre_norm)
         for (int64_t i = 0; i < count * m->C; i++) x[i] += state[i];
     else vl_norm_run(&l->ffn_norm, x, state, x, count);
-    mark(me, VL_TRACE_NORM);
+    vl_member_mark(me, VL_TRACE_NORM);
     return VALENCE_OK;
 }
 
@@ -331,8 +313,8 @@ static vl_status begin(member *me)
 {
     int64_t end = me->p->from[me->index + 1], most = block_rows(end - me->p->from[me->index]);
     for (int64_t row = me->p->from[me->index]; row < end; row += most) {
-        block b = {row, end - row < most ? end - row : most, false, text_of(me->p->batch, row)};
-        VL_TRY(embed(me, &b));
+        block b = {row, end - row < most ? end - row : most, false, vl_text_of_row(me->p->batch, row)};
+        VL_TRY(vl_member_embed(me, own_rows(me, row), b.first, b.count));
         VL_TRY(project_qkv(me, &b, 0));
     }
     return VALENCE_OK;
@@ -343,7 +325,7 @@ static vl_status run_layer(member *me, int32_t n)
     const pass *p = me->p;
     int64_t end = p->from[me->index + 1], most = block_rows(end - p->from[me->index]);
     for (int64_t row = p->from[me->index]; row < end; row += most) {
-        block b = {row, end - row < most ? end - row : most, false, text_of(p->batch, row)};
+        block b = {row, end - row < most ? end - row : most, false, vl_text_of_row(p->batch, row)};
         attend(me, &b, n);
         VL_TRY(transform(me, own_rows(me, row), b.count, n));
         if (n + 1 < p->m->layers) VL_TRY(project_qkv(me, &b, n + 1));
@@ -408,7 +390,7 @@ static void publish_rows(member *me)
 
 /* ---- The head -------------------------------------------------------------------------------- */
 
-static vl_status run_head(member *me, int32_t text, int32_t end)
+vl_status vl_member_head(vl_member *me, int32_t text, int32_t end)
 {
     const pass *p = me->p;
     const vl_transformer *m = p->m;
@@ -423,7 +405,7 @@ static vl_status run_head(member *me, int32_t text, int32_t end)
         VL_TRY(vl_projection_run(&m->out, p->logits + (int64_t)text * m->head.K, m->head.K, x, count, VL_ACT_NONE,
                                  &me->rows));
     }
-    mark(me, VL_TRACE_HEAD);
+    vl_member_mark(me, VL_TRACE_HEAD);
     return VALENCE_OK;
 }
 
@@ -433,34 +415,39 @@ static vl_status finish(member *me)
     int32_t text, end;
     own_texts(me, &text, &end);
     if (p->m->mean) {
-        meet(me); /* the last layer's keys and values have been read by all */
+        vl_member_meet(me); /* the last layer's keys and values have been read by all */
         publish_rows(me);
-        meet(me);
+        vl_member_meet(me);
         pool_means(me, text, end);
     } else {
         VL_TRY(run_first_rows(me, text, end));
         if (p->m->pre_norm)
             vl_norm_run(&p->m->final_norm, p->pooled + text * p->m->C, p->pooled + text * p->m->C, NULL, end - text);
     }
-    return run_head(me, text, end);
+    return vl_member_head(me, text, end);
 }
 
 /* Whatever fails, a member comes to every meeting. */
+static vl_status run_rows(member *me)
+{
+    const vl_transformer *m = me->p->m;
+    vl_status status = begin(me);
+    for (int32_t n = 0; n < m->layers; n++) {
+        vl_member_meet(me);
+        if (status == VALENCE_OK && !first_only(m, n)) status = run_layer(me, n);
+    }
+    if (status != VALENCE_OK && !m->mean) return status;
+    vl_status finished = finish(me);
+    return status == VALENCE_OK ? finished : status;
+}
+
 static void run_member(void *argument, int64_t index, int thread)
 {
     (void)thread;
     member me;
     pass *p = argument;
     sit_down(&me, p, (int)index);
-    vl_status status = begin(&me);
-    for (int32_t n = 0; n < p->m->layers; n++) {
-        meet(&me);
-        if (status == VALENCE_OK && !first_only(p->m, n)) status = run_layer(&me, n);
-    }
-    if (status == VALENCE_OK || p->m->mean) {
-        vl_status finished = finish(&me);
-        if (status == VALENCE_OK) status = finished;
-    }
+    vl_status status = p->columns ? vl_columns_run(&me) : run_rows(&me);
     if (status != VALENCE_OK) atomic_store(&p->failed, (int)status);
 }
 
@@ -490,8 +477,8 @@ vl_status vl_transformer_forward(const vl_model *model, const vl_batch *batch, c
     pass p = {.m = (const vl_transformer *)model, .batch = batch, .logits = logits,
               .T = batch->offsets[batch->B], .traced = run->trace != NULL};
     p.members = vl_workers_threads(run->workers);
-    if (p.members > MEMBERS_MAX) p.members = MEMBERS_MAX;
-    if (p.members > p.T / 4) p.members = p.T / 4 > 1 ? (int)(p.T / 4) : 1;
+    if (p.members > VL_MEMBERS_MAX) p.members = VL_MEMBERS_MAX;
+    if (p.members > p.T) p.members = (int)p.T;
     share(&p);
     lay_out(&p, run->scratch);
     vl_barrier_init(&p.barrier, p.members);
