@@ -14,6 +14,15 @@ static const made_shape modern = {.layers = 3, .heads = 2, .C = 32, .E = 32, .I 
 static const made_shape pooled = {.layers = 3, .heads = 2, .C = 32, .E = 32, .I = 40, .K = 2, .V = 50, .length = 70,
                                   .pre_norm = true, .mean = true};
 
+/* Wide enough to be shared out by columns (transformer_columns.c), where a text is short. */
+static const made_shape wide = {.layers = 2, .heads = 4, .C = 128, .E = 64, .I = 192, .K = 3, .V = 50, .length = 70};
+static const made_shape wide_modern = {.layers = 3, .heads = 4, .C = 128, .E = 128, .I = 128, .K = 2, .V = 50,
+                                       .length = 70, .pre_norm = true};
+static const made_shape wide_pooled = {.layers = 2, .heads = 4, .C = 128, .E = 128, .I = 128, .K = 2, .V = 50,
+                                       .length = 70, .pre_norm = true, .mean = true};
+static const made_shape *const shapes[] = {&bert, &electra, &modern, &pooled, &wide, &wide_modern, &wide_pooled};
+enum { SHAPES = sizeof shapes / sizeof *shapes, WIDEST = 192 };
+
 /* ---- The formulas ---------------------------------------------------------------------------- */
 
 static const float *numbers(const vl_store *s, const char *format, int n)
@@ -93,7 +102,7 @@ static void ref_layer(double *x, const vl_store *s, const made_shape *m, int n, 
     int C = m->C, I = m->I, D = C / m->heads;
     bool global = !m->pre_norm || n == 0;
     double *qkv = calloc((size_t)T * 3 * (size_t)C, sizeof *qkv), *a = calloc((size_t)(T * C), sizeof *a);
-    double in[64], state[64], gate[64], hidden[64];
+    double in[WIDEST], state[WIDEST], gate[WIDEST], hidden[WIDEST];
     for (int t = 0; t < T; t++) {
         memcpy(in, x + t * C, sizeof(double) * (size_t)C);
         if (m->pre_norm) ref_norm(in, s, "layer.%d.attention.norm", n, C);
@@ -126,7 +135,7 @@ static void ref_embed(double *x, const vl_store *s, const made_shape *m, int32_t
 {
     const float *word = numbers(s, "embeddings.word", 0), *position = numbers(s, "embeddings.position", 0);
     const float *type = numbers(s, "embeddings.type", 0);
-    double e[64];
+    double e[WIDEST];
     for (int i = 0; i < m->E; i++)
         e[i] = (double)word[id * m->E + i] + (position ? position[t * m->E + i] : 0) + (type ? type[i] : 0);
     ref_norm(e, s, "embeddings.norm", 0, m->E);
@@ -137,7 +146,7 @@ static void ref_embed(double *x, const vl_store *s, const made_shape *m, int32_t
 static void ref_forward(double *logits, const vl_store *s, const made_shape *m, const int32_t *ids, int T)
 {
     int C = m->C;
-    double *x = calloc((size_t)(T * C), sizeof *x), top[64] = {0}, dense[64];
+    double *x = calloc((size_t)(T * C), sizeof *x), top[WIDEST] = {0}, dense[WIDEST];
     for (int t = 0; t < T; t++) ref_embed(x + t * C, s, m, ids[t], t);
     for (int n = 0; n < m->layers; n++) ref_layer(x, s, m, n, T);
     for (int t = 0; t < (m->mean ? T : 1); t++) {
@@ -211,8 +220,7 @@ static double check_against_formulas(const made_shape *shape, const vl_store *s,
 static void test_formulas(void **state)
 {
     (void)state;
-    static const made_shape *const shapes[] = {&bert, &electra, &modern, &pooled};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < SHAPES; i++) {
         vl_store *s = made_transformer_store(shapes[i], 11 + (uint64_t)i);
         vl_model *m = built(s);
         double worst = check_against_formulas(shapes[i], s, m, 5e-5);
@@ -258,7 +266,7 @@ static void check_invariance(const made_shape *shape, vl_dtype type)
     for (int b = 0; b < TEXTS; b++) {
         const int32_t offsets[] = {0, lengths[b]};
         const vl_batch one = {t.ids + t.offsets[b], NULL, offsets, 1};
-        for (int threads = 1; threads <= 3; threads++) {
+        for (int threads = 1; threads <= 4; threads++) {
             forward(alone, m, &one, threads);
             assert_memory_equal(alone, together + b * shape->K, sizeof(float) * (size_t)shape->K);
         }
@@ -271,9 +279,8 @@ static void check_invariance(const made_shape *shape, vl_dtype type)
 static void test_invariance(void **state)
 {
     (void)state;
-    static const made_shape *const shapes[] = {&bert, &electra, &modern, &pooled};
     static const vl_dtype types[] = {VL_F32, VL_BF16, VL_I8};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < SHAPES; i++)
         for (int k = 0; k < 3; k++) check_invariance(shapes[i], types[k]);
 }
 
