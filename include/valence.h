@@ -155,6 +155,10 @@ void valence_context_close(valence_context *context); /* NULL is fine */
 valence_status valence_context_predict(valence_context *context, const char *text, size_t len,
                                        valence_prediction *prediction, valence_error *error);
 
+/* How many of the model's threads (valence_model_options) the context's next calls may use; answers do not
+ * depend on it. 1: only the caller's, as suits a busy server; else all of them. */
+void valence_context_threads(valence_context *context, int threads);
+
 /* ---- Many texts at once ---------------------------------------------------------------------- */
 
 /* A text as its model reads it: cleaned, cut into tokens or n-grams. Encoding is cheap beside

@@ -19,9 +19,10 @@ static bool grow(valence_context *c, size_t bytes)
 static vl_status run_part(valence_context *c, const vl_batch *part, float *logits)
 {
     const vl_model *m = c->model->model;
-    int threads = vl_workers_threads(c->workers);
+    vl_workers *workers = c->alone ? NULL : c->workers;
+    int threads = vl_workers_threads(workers);
     if (!grow(c, m->class->scratch(m, part->B, part->offsets[part->B], threads))) return VALENCE_NO_MEMORY;
-    const vl_run run = {c->forward, c->workers, c->traced ? &c->trace : NULL};
+    const vl_run run = {c->forward, workers, c->traced ? &c->trace : NULL};
     return m->class->forward(m, part, &run, logits);
 }
 

@@ -120,6 +120,11 @@ valence_status valence_context_predict(valence_context *c, const char *text, siz
     return vl_context_predict(c, (vl_span){text, len}, prediction, &words, error);
 }
 
+void valence_context_threads(valence_context *context, int threads)
+{
+    context->alone = threads == 1;
+}
+
 /* ---- Where the time goes --------------------------------------------------------------------- */
 
 void valence_context_trace(valence_context *context, int on)

@@ -75,6 +75,22 @@ static void check_batch(const valence_model *m, int K)
     valence_context_close(all);
 }
 
+/* One thread of them or all: the same bits. */
+static void check_threads(const valence_model *m)
+{
+    valence_context *c;
+    valence_prediction p;
+    float first = 0;
+    assert_int_equal(valence_context_open(&c, m, NULL), VALENCE_OK);
+    for (int i = 0; i < 4; i++) {
+        valence_context_threads(c, i % 2 ? 1 : 8);
+        assert_int_equal(valence_context_predict(c, long_text, strlen(long_text), &p, NULL), VALENCE_OK);
+        if (i == 0) first = p.logits[0];
+        assert_memory_equal(&first, &p.logits[0], sizeof first);
+    }
+    valence_context_close(c);
+}
+
 static void test_batch(void **state)
 {
     (void)state;
@@ -83,6 +99,7 @@ static void test_batch(void **state)
         valence_model_info info;
         o.threads = threads;
         valence_model *m = opened(bert, &o);
+        check_threads(m);
         valence_model_describe(m, &info);
         assert_string_equal(info.architecture, "bert");
         assert_true(info.slow && info.max_length > 8 && !info.multi_label);
