@@ -39,7 +39,7 @@ void vl_bpe_work_release(vl_bpe_work *w)
     vl_buffer_release(&w->spelling);
 }
 
-/* ---- The table of merges --------------------------------------------------------------------- */
+/* ---- The table of merges ----------------------------------------------------------------- */
 
 vl_status vl_bpe_init(vl_bpe *m, size_t merges)
 {
@@ -102,8 +102,7 @@ void vl_bpe_finish(vl_bpe *m, const vl_token_vocabulary *v)
     }
 }
 
-/* ---- The word's first symbols ------------------------------------------------------------------
- */
+/* ---- The word's first symbols ------------------------------------------------------------ */
 
 typedef struct builder {
     const vl_bpe *m;
@@ -203,8 +202,7 @@ static bool add_bytes(builder *b, vl_span word)
     return true;
 }
 
-/* ---- Merging -----------------------------------------------------------------------------------
- */
+/* ---- Merging ----------------------------------------------------------------------------- */
 
 static void merge_short(builder *b)
 {

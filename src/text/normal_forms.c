@@ -161,3 +161,36 @@ vl_status vl_normal_form(vl_normal_text *out, const vl_normal_text *in, vl_norma
     vl_buffer_release(&f.many);
     return status;
 }
+
+/* Ranges that NFC leaves alone and that compose with nothing among themselves: what could change
+ * them, combining marks and vowel signs, is outside. */
+static bool is_stable(uint32_t c)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0x00, 0x2FF},    {0x400, 0x482},   {0x5D0, 0x5EA},   {0x2010, 0x2027},
+                  {0x2030, 0x205E}, {0x20A0, 0x20BF}, {0x2190, 0x2328}, {0x232B, 0x27BF},
+                  {0x3041, 0x3096}, {0x30A1, 0x30FA}, {0x4E00, 0x9FFF}, {0xAC00, 0xD7A3},
+                  {0xE000, 0xF8FF}, {0xFE0F, 0xFE0F}, {0xFFFD, 0xFFFD}, {0x1F300, 0x1FAFF}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (c <= ranges[i].last) return c >= ranges[i].first;
+    return false;
+}
+
+bool vl_normal_form_has(vl_normal_kind kind, vl_span text)
+{
+    const char *p = text.ptr, *end = p + text.len;
+    while (p < end) {
+        uint64_t block = 0;
+        memcpy(&block, p, end - p >= 8 ? 8 : (size_t)(end - p));
+        if (!(block & 0x8080808080808080u)) {
+            p += end - p >= 8 ? 8 : end - p;
+            continue;
+        }
+        int len;
+        uint32_t c = vl_utf8_decode(p, end, &len);
+        if (c >= 0x80 && (kind != VL_NORMAL_NFC || !is_stable(c))) return false;
+        p += len;
+    }
+    return true;
+}

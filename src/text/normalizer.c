@@ -160,3 +160,13 @@ vl_status vl_normalize(const vl_normalizer *n, vl_normal_text **text, vl_normal_
     }
     return VALENCE_OK;
 }
+
+bool vl_normalizer_keeps(const vl_normalizer *n, vl_span text)
+{
+    for (int i = 0; i < n->count; i++) {
+        vl_normal_kind kind = n->steps[i].kind;
+        if (kind < VL_NORMAL_NFD || kind > VL_NORMAL_NFKC || !vl_normal_form_has(kind, text))
+            return false;
+    }
+    return true;
+}

@@ -41,8 +41,13 @@ typedef struct vl_normalizer {
  * whichever of the two holds the result. */
 vl_status vl_normalize(const vl_normalizer *n, vl_normal_text **text, vl_normal_text **spare);
 
-/* ---- normal_forms.c ----------------------------------------------------------------------------
- */
+/* True only if text comes out as it goes in, which is not always seen. */
+bool vl_normalizer_keeps(const vl_normalizer *n, vl_span text);
+
+/* ---- normal_forms.c ---------------------------------------------------------------------- */
+
+/* True only if text is in that form: ASCII, and for NFC most of what Western text has. */
+bool vl_normal_form_has(vl_normal_kind kind, vl_span text);
 
 /* out = in in a normalisation form, one of NFD, NFKD, NFC, NFKC. */
 vl_status vl_normal_form(vl_normal_text *out, const vl_normal_text *in, vl_normal_kind form);

@@ -36,8 +36,7 @@ int vl_token_combining_class(uint32_t c);
 int vl_token_decompose(uint32_t out[VL_DECOMPOSE_MAX], uint32_t c, bool compatible);
 uint32_t vl_token_compose(uint32_t a, uint32_t b);
 
-/* ---- token_chars_table.c ----------------------------------------------------------------------
- */
+/* ---- token_chars_table.c ----------------------------------------------------------------- */
 
 typedef struct vl_char_range {
     uint32_t first, last;

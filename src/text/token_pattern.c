@@ -111,7 +111,7 @@ vl_status vl_pattern_regex(vl_pattern *p, vl_span regex, valence_error *error)
     return rest.len == 0 || read_count(p, rest) ? VALENCE_OK : unsupported(regex, error);
 }
 
-/* ---- Looking --------------------------------------------------------------------------------- */
+/* ---- Looking ----------------------------------------------------------------------------- */
 
 static bool is_one(const vl_pattern *p, uint32_t c)
 {

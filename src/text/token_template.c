@@ -32,8 +32,7 @@ static vl_status add_id(vl_tokenizer *t, int32_t *ids, int *count, int64_t id, v
     return VALENCE_OK;
 }
 
-/* ---- TemplateProcessing
- * -------------------------------------------------------------------------- */
+/* ---- TemplateProcessing ------------------------------------------------------------------ */
 
 /* A, B or the end of a template comes: where do ids go from here? */
 static void next_list(template_reader *r)
@@ -128,8 +127,7 @@ static vl_status read_template(vl_tokenizer *t, vl_json post, valence_error *err
     return VALENCE_OK;
 }
 
-/* ---- The others
- * ---------------------------------------------------------------------------------- */
+/* ---- The others -------------------------------------------------------------------------- */
 
 /* The id of ["[CLS]", 101]. */
 static vl_status read_named(vl_json post, const char *key, int64_t *id, valence_error *error)

@@ -1,43 +1,12 @@
 /* tokenizer.c: the way of a text: added tokens are cut out, the rest is normalised, cut into words,
- * and the model makes tokens of each word. */
+ * and the model makes tokens of each word. This is the way of any tokenizer; those of BERT and
+ * RoBERTa have faster ones, which give the same. */
 #include "text/tokenizer.h"
 
-#include "text/token_chars.h"
-#include "text/tokenizer_parts.h"
+#include <assert.h>
+
+#include "text/token_scratch.h"
 #include "text/unicode.h"
-
-enum {
-    PIECES, /* of vl_piece: what a text is cut into, in turn with SPARE */
-    SPARE,
-    RAW_PIECES, /* what lies between added tokens */
-    WORK,
-    IDS, /* what _encode gives */
-    STARTS,
-    ENDS,
-    WORD_ENDS, /* where a word's tokens end in it */
-    REPAIRED,  /* a text whose UTF-8 was bad */
-    REPAIRS,   /* of repair */
-    BUFFERS
-};
-
-struct vl_token_scratch {
-    const vl_tokenizer *t;
-    vl_buffer buffers[BUFFERS];
-    vl_normal_text texts[2];
-    vl_bpe_work bpe;
-    vl_span text; /* the one at hand, repaired */
-    bool offsets;
-    int64_t count; /* tokens so far */
-};
-
-/* U+FFFD took the place of bad bytes and ends at `at`; what to add to places from there on. */
-typedef struct repair {
-    uint32_t at;
-    int32_t shift;
-} repair;
-
-/* ---- Opening and closing
- * ------------------------------------------------------------------------- */
 
 vl_status vl_tokenizer_open(vl_tokenizer **out, vl_span json, valence_error *error)
 {
@@ -50,9 +19,12 @@ vl_status vl_tokenizer_open(vl_tokenizer **out, vl_span json, valence_error *err
     if (status == VALENCE_OK) status = vl_added_tokens_init(&t->added_normal);
     if (status != VALENCE_OK) vl_fail_memory(error, sizeof *t, "a tokenizer");
     if (status == VALENCE_OK) status = vl_tokenizer_parse(t, json, error);
-    if (status != VALENCE_OK) vl_tokenizer_close(t);
-    else *out = t;
-    return status;
+    if (status != VALENCE_OK) return vl_tokenizer_close(t), status;
+    t->encode = vl_encode_bert_fits(t)    ? vl_encode_bert
+                : vl_encode_bytes_fits(t) ? vl_encode_bytes
+                                          : vl_encode_any;
+    *out = t;
+    return VALENCE_OK;
 }
 
 void vl_tokenizer_close(vl_tokenizer *t)
@@ -86,107 +58,7 @@ const vl_token_template *vl_tokenizer_template(const vl_tokenizer *t)
     return &t->around;
 }
 
-vl_status vl_token_scratch_open(vl_token_scratch **out, const vl_tokenizer *t, valence_error *error)
-{
-    vl_token_scratch *s = *out = vl_alloc_zero(VL_MEM_REQUEST, sizeof *s);
-    if (!s) return vl_fail_memory(error, sizeof *s, "a tokenizer's scratch");
-    s->t = t;
-    for (int i = 0; i < BUFFERS; i++) vl_buffer_init(&s->buffers[i], VL_MEM_REQUEST, SIZE_MAX / 2);
-    for (int i = 0; i < 2; i++) vl_normal_text_init(&s->texts[i]);
-    vl_bpe_work_init(&s->bpe);
-    return VALENCE_OK;
-}
-
-void vl_token_scratch_close(vl_token_scratch *s)
-{
-    if (!s) return;
-    for (int i = 0; i < BUFFERS; i++) vl_buffer_release(&s->buffers[i]);
-    for (int i = 0; i < 2; i++) vl_normal_text_release(&s->texts[i]);
-    vl_bpe_work_release(&s->bpe);
-    vl_free(s);
-}
-
-/* ---- What comes out
- * ------------------------------------------------------------------------------ */
-
-static vl_status reserve(vl_token_scratch *s, size_t more)
-{
-    VL_TRY(vl_buffer_reserve(&s->buffers[IDS], more * sizeof(int32_t)));
-    if (!s->offsets) return VALENCE_OK;
-    VL_TRY(vl_buffer_reserve(&s->buffers[STARTS], more * sizeof(uint32_t)));
-    return vl_buffer_reserve(&s->buffers[ENDS], more * sizeof(uint32_t));
-}
-
-static bool is_trimmed(uint32_t c)
-{
-    return c == 0x120 || vl_token_is_space(c);
-}
-
-static uint32_t count_leading(vl_span token)
-{
-    uint32_t n = 0;
-    for (size_t at = 0; at < token.len; n++) {
-        int len;
-        if (!is_trimmed(vl_utf8_at(token, at, &len))) break;
-        at += (size_t)len;
-    }
-    return n;
-}
-
-static uint32_t count_trailing(vl_span token)
-{
-    uint32_t n = 0;
-    for (size_t at = token.len; at > 0; n++) {
-        int len;
-        if (!is_trimmed(vl_utf8_before(token, at, &len))) break;
-        at -= (size_t)len;
-    }
-    return n;
-}
-
-/* Moves the ends of a range inwards by so many code points of the text. */
-static void trim(const vl_token_scratch *s, uint32_t leading, uint32_t trailing, vl_origin *o)
-{
-    int len;
-    for (; leading > 0 && o->start < o->end; leading--) {
-        vl_utf8_at(s->text, o->start, &len);
-        o->start += (uint32_t)len;
-    }
-    size_t end = o->end;
-    uint32_t back = 0;
-    for (; back < trailing && end > 0; back++) {
-        vl_utf8_before(s->text, end, &len);
-        end -= (size_t)len;
-    }
-    if (back < trailing) return; /* Hugging Face leaves the end alone then */
-    o->end = end > o->start ? (uint32_t)end : o->start;
-}
-
-static vl_origin trimmed(const vl_token_scratch *s, vl_span token, vl_origin o)
-{
-    for (int i = 0; i < s->t->trim_count; i++) {
-        uint32_t leading = count_leading(token), trailing = count_trailing(token);
-        bool first = s->count == 0 || o.start == 0;
-        if (first && s->t->trims[i].add_prefix_space && leading == 1) leading = 0;
-        trim(s, leading, trailing, &o);
-    }
-    return o;
-}
-
-/* Room is there. token: its spelling, for trimming. */
-static void emit(vl_token_scratch *s, int32_t id, vl_span token, vl_origin o)
-{
-    ((int32_t *)(void *)s->buffers[IDS].data)[s->count] = id;
-    if (s->offsets) {
-        if (s->t->trim_count) o = trimmed(s, token, o);
-        ((uint32_t *)(void *)s->buffers[STARTS].data)[s->count] = o.start;
-        ((uint32_t *)(void *)s->buffers[ENDS].data)[s->count] = o.end;
-    }
-    s->count++;
-    s->buffers[IDS].len = (size_t)s->count * sizeof id;
-    if (s->offsets)
-        s->buffers[STARTS].len = s->buffers[ENDS].len = (size_t)s->count * sizeof(uint32_t);
-}
+/* ---- Words ------------------------------------------------------------------------------- */
 
 /* The origin of bytes [begin, end) of a normalised text, begin < end. */
 static vl_origin origin_of(const vl_normal_text *n, size_t begin, size_t end)
@@ -194,42 +66,35 @@ static vl_origin origin_of(const vl_normal_text *n, size_t begin, size_t end)
     return (vl_origin){vl_normal_origin(n, begin).start, vl_normal_origin(n, end - 1).end};
 }
 
-/* ---- The model
- * ----------------------------------------------------------------------------------- */
-
-static vl_status encode_word(vl_token_scratch *s, vl_span word, int32_t *ids, uint32_t *ends,
-                             size_t *count)
+static vl_status encode_word(vl_token_scratch *s, const vl_normal_text *n, vl_piece p)
 {
-    const vl_tokenizer *t = s->t;
-    if (t->model == VL_MODEL_BPE)
-        return vl_bpe_encode(&t->bpe, &t->vocabulary, &s->bpe, word, ids, ends, count);
-    *count = vl_wordpiece_encode(&t->wordpiece, &t->vocabulary, word, ids, ends);
+    vl_span word = {n->bytes.data + p.begin, p.end - p.begin};
+    vl_buffer *buffer = &s->buffers[VL_SCRATCH_WORD_ENDS];
+    vl_buffer_reset(buffer);
+    VL_TRY(vl_buffer_reserve(buffer, word.len * sizeof(uint32_t)));
+    uint32_t *ends = (uint32_t *)(void *)buffer->data;
+    int32_t *ids = vl_scratch_ids(s) + s->count;
+    size_t count;
+    VL_TRY(vl_scratch_word(s, word, ids, ends, &count));
+    if (!s->offsets) return vl_scratch_commit(s, count), VALENCE_OK;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t begin = p.begin + (i ? ends[i - 1] : 0);
+        vl_span spelling = vl_token_vocabulary_token(&s->t->vocabulary, ids[i]);
+        vl_scratch_emit(s, ids[i], spelling, origin_of(n, begin, p.begin + ends[i]));
+    }
     return VALENCE_OK;
 }
 
 static vl_status encode_piece(vl_token_scratch *s, const vl_normal_text *n, vl_piece p)
 {
-    vl_span word = {n->bytes.data + p.begin, p.end - p.begin};
-    VL_TRY(reserve(s, word.len));
-    if (p.token >= 0) return emit(s, p.token, word, origin_of(n, p.begin, p.end)), VALENCE_OK;
-    vl_buffer_reset(&s->buffers[WORD_ENDS]);
-    VL_TRY(vl_buffer_reserve(&s->buffers[WORD_ENDS], word.len * sizeof(uint32_t)));
-    int32_t *ids = (int32_t *)(void *)s->buffers[IDS].data + s->count;
-    uint32_t *ends = (uint32_t *)(void *)s->buffers[WORD_ENDS].data;
-    size_t count, begin = 0;
-    VL_TRY(encode_word(s, word, ids, ends, &count));
-    for (size_t i = 0; i < count; i++) {
-        size_t end = ends[i];
-        vl_origin o = s->offsets ? origin_of(n, p.begin + begin, p.begin + end) : (vl_origin){0, 0};
-        emit(s, ids[i], s->offsets ? vl_token_vocabulary_token(&s->t->vocabulary, ids[i]) : word,
-             o);
-        begin = end;
-    }
+    vl_span piece = {n->bytes.data + p.begin, p.end - p.begin};
+    VL_TRY(vl_scratch_reserve(s, piece.len));
+    if (p.token < 0) return encode_word(s, n, p);
+    vl_scratch_emit(s, p.token, piece, origin_of(n, p.begin, p.end));
     return VALENCE_OK;
 }
 
-/* ---- From text to words
- * -------------------------------------------------------------------------- */
+/* ---- From text to words ------------------------------------------------------------------ */
 
 /* Copies text and pieces, with a space before each piece that does not begin with one. */
 static vl_status add_spaces(vl_buffer *out, const vl_buffer *in, vl_normal_text **text,
@@ -256,7 +121,7 @@ static vl_status pretokenize_step(vl_token_scratch *s, const vl_split_step *step
     for (size_t i = 0; i < vl_piece_count(in); i++) {
         vl_piece p = *vl_piece_at(in, i);
         if (p.token >= 0) VL_TRY(vl_piece_add(out, p.begin, p.end, p.token));
-        else VL_TRY(vl_split(out, step, text, p, &s->buffers[WORK]));
+        else VL_TRY(vl_split(out, step, text, p, &s->buffers[VL_SCRATCH_WORK]));
     }
     return VALENCE_OK;
 }
@@ -277,11 +142,10 @@ static vl_status pretokenize(vl_token_scratch *s, vl_normal_text **text, vl_norm
     return VALENCE_OK;
 }
 
-/* Bytes [begin, end) of the text, none of them an added token that is looked for before. */
-static vl_status encode_range(vl_token_scratch *s, size_t begin, size_t end)
+vl_status vl_encode_any(vl_token_scratch *s, size_t begin, size_t end)
 {
     vl_normal_text *text = &s->texts[0], *spare = &s->texts[1];
-    vl_buffer *pieces = &s->buffers[PIECES], *spare_pieces = &s->buffers[SPARE];
+    vl_buffer *pieces = &s->buffers[VL_SCRATCH_PIECES], *spare_pieces = pieces + 1;
     vl_normal_text_reset(text, s->offsets);
     vl_buffer_reset(pieces);
     VL_TRY(vl_normal_text_load(text, (vl_span){s->text.ptr + begin, end - begin}, begin));
@@ -296,58 +160,54 @@ static vl_status encode_range(vl_token_scratch *s, size_t begin, size_t end)
     return VALENCE_OK;
 }
 
-static vl_status encode_added(vl_token_scratch *s, vl_piece p)
-{
-    VL_TRY(reserve(s, 1));
-    vl_span spelling = {s->text.ptr + p.begin, p.end - p.begin};
-    emit(s, p.token, spelling, (vl_origin){p.begin, p.end});
-    return VALENCE_OK;
-}
-
 static vl_status encode_text(vl_token_scratch *s)
 {
-    const vl_added_tokens *added = &s->t->added_raw;
-    if (s->text.len == 0) return VALENCE_OK;
-    if (vl_added_tokens_none(added)) return encode_range(s, 0, s->text.len);
-    vl_buffer *raw = &s->buffers[RAW_PIECES];
+    vl_buffer *raw = &s->buffers[VL_SCRATCH_RAW];
     vl_buffer_reset(raw);
-    VL_TRY(vl_added_tokens_split(added, s->text, 0, s->text.len, raw));
+    if (s->text.len == 0) return VALENCE_OK;
+    VL_TRY(vl_added_tokens_split(&s->t->added_raw, s->text, 0, s->text.len, raw));
     for (size_t i = 0; i < vl_piece_count(raw); i++) {
         vl_piece p = *vl_piece_at(raw, i);
-        if (p.token >= 0) VL_TRY(encode_added(s, p));
-        else VL_TRY(encode_range(s, p.begin, p.end));
+        if (p.token >= 0) VL_TRY(vl_scratch_added(s, p));
+        else VL_TRY(s->t->encode(s, p.begin, p.end));
     }
     return VALENCE_OK;
 }
 
-/* ---- Bad UTF-8
- * ----------------------------------------------------------------------------------- */
+/* ---- Bad UTF-8 --------------------------------------------------------------------------- */
+
+/* U+FFFD took the place of bad bytes and ends at `at`; what to add to places from there on. */
+typedef struct repair {
+    uint32_t at;
+    int32_t shift;
+} repair;
 
 static vl_status repair_text(vl_token_scratch *s, vl_span text)
 {
-    vl_buffer_reset(&s->buffers[REPAIRED]);
+    vl_buffer *out = &s->buffers[VL_SCRATCH_REPAIRED];
+    vl_buffer_reset(out);
     int64_t shift = 0;
     for (size_t at = 0; at < text.len;) {
         size_t good = vl_utf8_valid_prefix(text.ptr + at, text.len - at);
-        VL_TRY(vl_buffer_append(&s->buffers[REPAIRED], text.ptr + at, good));
+        VL_TRY(vl_buffer_append(out, text.ptr + at, good));
         at += good;
         if (at == text.len) break;
         int len;
         vl_utf8_at(text, at, &len);
         at += (size_t)len;
-        VL_TRY(vl_buffer_append(&s->buffers[REPAIRED], "\xEF\xBF\xBD", 3));
+        VL_TRY(vl_buffer_append(out, "\xEF\xBF\xBD", 3));
         shift += len - 3;
-        repair r = {(uint32_t)s->buffers[REPAIRED].len, (int32_t)shift};
-        VL_TRY(vl_buffer_append(&s->buffers[REPAIRS], &r, sizeof r));
+        repair r = {(uint32_t)out->len, (int32_t)shift};
+        VL_TRY(vl_buffer_append(&s->buffers[VL_SCRATCH_REPAIRS], &r, sizeof r));
     }
-    s->text = vl_buffer_span(&s->buffers[REPAIRED]);
+    s->text = vl_buffer_span(out);
     return s->text.len > INT32_MAX ? VALENCE_LIMIT : VALENCE_OK;
 }
 
-static uint32_t unrepaired(const vl_token_scratch *s, uint32_t place)
+static uint32_t unrepaired(const vl_buffer *repairs, uint32_t place)
 {
-    const repair *r = (const repair *)(const void *)s->buffers[REPAIRS].data;
-    size_t lo = 0, hi = s->buffers[REPAIRS].len / sizeof *r; /* r[lo - 1].at <= place < r[hi].at */
+    const repair *r = (const repair *)(const void *)repairs->data;
+    size_t lo = 0, hi = repairs->len / sizeof *r; /* r[lo - 1].at <= place < r[hi].at */
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         if (r[mid].at <= place) lo = mid + 1;
@@ -358,11 +218,11 @@ static uint32_t unrepaired(const vl_token_scratch *s, uint32_t place)
 
 static void unrepair(vl_token_scratch *s)
 {
-    uint32_t *starts = (uint32_t *)(void *)s->buffers[STARTS].data,
-             *ends = (uint32_t *)(void *)s->buffers[ENDS].data;
+    const vl_buffer *repairs = &s->buffers[VL_SCRATCH_REPAIRS];
+    uint32_t *starts = vl_scratch_starts(s), *ends = vl_scratch_ends(s);
     for (int64_t i = 0; i < s->count; i++) {
-        starts[i] = unrepaired(s, starts[i]);
-        ends[i] = unrepaired(s, ends[i]);
+        starts[i] = unrepaired(repairs, starts[i]);
+        ends[i] = unrepaired(repairs, ends[i]);
     }
 }
 
@@ -371,22 +231,21 @@ vl_status vl_tokenizer_encode(const vl_tokenizer *t, vl_token_scratch *s, vl_spa
 {
     *out = (vl_tokens){0};
     if (text.len > INT32_MAX) return VALENCE_LIMIT;
-    s->t = t;
+    assert(s->t == t);
     s->text = text;
     s->offsets = offsets;
     s->count = 0;
-    vl_buffer_reset(&s->buffers[IDS]);
-    vl_buffer_reset(&s->buffers[STARTS]);
-    vl_buffer_reset(&s->buffers[ENDS]);
-    vl_buffer_reset(&s->buffers[REPAIRS]);
+    vl_scratch_commit(s, 0);
+    vl_buffer *repairs = &s->buffers[VL_SCRATCH_REPAIRS];
+    vl_buffer_reset(repairs);
+    VL_TRY(vl_scratch_reserve(s, 1)); /* so that nothing is NULL */
     if (vl_utf8_valid_prefix(text.ptr, text.len) < text.len) VL_TRY(repair_text(s, text));
     VL_TRY(encode_text(s));
-    if (offsets && s->buffers[REPAIRS].len) unrepair(s);
-    VL_TRY(reserve(s, 1)); /* so that nothing is NULL */
-    out->ids = (const int32_t *)(const void *)s->buffers[IDS].data;
+    if (offsets && repairs->len) unrepair(s);
+    out->ids = vl_scratch_ids(s);
     out->count = s->count;
     if (!offsets) return VALENCE_OK;
-    out->start = (const uint32_t *)(const void *)s->buffers[STARTS].data;
-    out->end = (const uint32_t *)(const void *)s->buffers[ENDS].data;
+    out->start = vl_scratch_starts(s);
+    out->end = vl_scratch_ends(s);
     return VALENCE_OK;
 }

@@ -6,8 +6,7 @@
 
 enum { JSON_MAX = 256 << 20, DEPTH_MAX = 16 };
 
-/* ---- Members of objects ------------------------------------------------------------------------
- */
+/* ---- Members of objects ------------------------------------------------------------------ */
 
 bool vl_json_has(vl_json object, const char *key, vl_json *out)
 {
@@ -110,8 +109,7 @@ vl_status vl_tokenizer_read_pattern(vl_tokenizer *t, vl_json object, vl_pattern 
     return literal ? vl_pattern_literal(out, text, error) : vl_pattern_regex(out, text, error);
 }
 
-/* ---- Lists of parts
- * ------------------------------------------------------------------------------ */
+/* ---- Lists of parts ---------------------------------------------------------------------- */
 
 /* Reads one part, of a list or alone. */
 typedef struct part_reader part_reader;
@@ -155,8 +153,7 @@ static int read_element(void *user, vl_span key, vl_json part)
     return r->status != VALENCE_OK;
 }
 
-/* ---- Normalisers
- * --------------------------------------------------------------------------------- */
+/* ---- Normalisers ------------------------------------------------------------------------- */
 
 static vl_status add_step(part_reader *r, vl_normal_step step)
 {
@@ -236,8 +233,7 @@ vl_status vl_tokenizer_read_normalizer(vl_tokenizer *t, vl_json normalizer, vale
     return read_part(&r, normalizer);
 }
 
-/* ---- Pre-tokenisers
- * -------------------------------------------------------------------------------- */
+/* ---- Pre-tokenisers ---------------------------------------------------------------------- */
 
 static vl_status add_split(part_reader *r, vl_split_step step)
 {
@@ -331,8 +327,7 @@ vl_status vl_tokenizer_read_pretokenizer(vl_tokenizer *t, vl_json pre, valence_e
     return read_part(&r, pre);
 }
 
-/* ---- Added tokens
- * ---------------------------------------------------------------------------------- */
+/* ---- Added tokens ------------------------------------------------------------------------ */
 
 typedef struct added_reader {
     vl_tokenizer *t;
@@ -400,8 +395,7 @@ vl_status vl_tokenizer_read_added(vl_tokenizer *t, vl_json added, valence_error 
     return r.status;
 }
 
-/* ---- The whole
- * ------------------------------------------------------------------------------------- */
+/* ---- The whole --------------------------------------------------------------------------- */
 
 static vl_status read_version(vl_json root, valence_error *error)
 {

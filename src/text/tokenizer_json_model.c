@@ -3,8 +3,7 @@
 
 enum { TOKENS_MAX = 1 << 23, MERGES_MAX = 1 << 23, SPARE_IDS = 1 << 16 };
 
-/* ---- Vocabulary
- * ---------------------------------------------------------------------------------- */
+/* ---- Vocabulary -------------------------------------------------------------------------- */
 
 typedef struct vocab_reader {
     vl_token_vocabulary *v;
@@ -39,8 +38,7 @@ static vl_status read_vocabulary(vl_tokenizer *t, vl_json model, valence_error *
     return r.status;
 }
 
-/* ---- WordPiece
- * ----------------------------------------------------------------------------------- */
+/* ---- WordPiece --------------------------------------------------------------------------- */
 
 static vl_status read_wordpiece(vl_tokenizer *t, vl_json model, valence_error *error)
 {
@@ -66,8 +64,7 @@ static vl_status read_wordpiece(vl_tokenizer *t, vl_json model, valence_error *e
     return VALENCE_OK;
 }
 
-/* ---- BPE
- * ----------------------------------------------------------------------------------------- */
+/* ---- BPE --------------------------------------------------------------------------------- */
 
 typedef struct merge_reader {
     vl_tokenizer *t;

@@ -54,8 +54,7 @@ static vl_status flag(maker *m, const char *key, bool value)
     return full(m, vl_buffer_printf(m->out, "\"%s\":%s", key, value ? "true" : "false"));
 }
 
-/* ---- The config
- * ---------------------------------------------------------------------------------- */
+/* ---- The config -------------------------------------------------------------------------- */
 
 static vl_status open_config(maker *m, vl_json_parser *parser, vl_span config)
 {
@@ -105,8 +104,7 @@ static vl_status special_id(maker *m, const special_name *name, vl_span *spellin
                    (int)(spelling->len < 64 ? spelling->len : 64), spelling->ptr);
 }
 
-/* ---- Parts of the result
- * --------------------------------------------------------------------------- */
+/* ---- Parts of the result ----------------------------------------------------------------- */
 
 static vl_status write_added(maker *m, const special_name *names, int count)
 {
@@ -155,8 +153,7 @@ static vl_status write_processor(maker *m, const special_name *cls_name,
     return full(m, vl_buffer_printf(m->out, "%s},", more));
 }
 
-/* ---- vocab.txt
- * ------------------------------------------------------------------------------------- */
+/* ---- vocab.txt --------------------------------------------------------------------------- */
 
 /* The next line of *rest without its end; false: there is none. */
 static bool next_line(vl_span *rest, vl_span *line)
@@ -229,8 +226,7 @@ static vl_status write_wordpiece(maker *m, vl_span vocab)
     return text(m, "}}}");
 }
 
-/* ---- vocab.json and merges.txt
- * ----------------------------------------------------------------------- */
+/* ---- vocab.json and merges.txt ----------------------------------------------------------- */
 
 static int read_token(void *user, vl_span token, vl_json value)
 {
@@ -287,8 +283,7 @@ static vl_status write_bpe(maker *m, vl_span vocab, vl_span merges)
     return text(m, "]}}");
 }
 
-/* ---- Both
- * ------------------------------------------------------------------------------------------ */
+/* ---- Both -------------------------------------------------------------------------------- */
 
 /* vocab_json empty: of vocab_txt. */
 static vl_status make(maker *m, vl_span vocab_txt, vl_span vocab_json, vl_span merges,

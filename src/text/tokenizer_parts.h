@@ -20,6 +20,9 @@ typedef struct vl_token_trim {
     bool add_prefix_space; /* the one that the pre-tokeniser put before the text stays */
 } vl_token_trim;
 
+/* Encodes a part of a text: token_scratch.h. */
+typedef vl_status vl_encode_fn(vl_token_scratch *s, size_t begin, size_t end);
+
 struct vl_tokenizer {
     vl_arena strings; /* what patterns and steps point to */
     vl_token_vocabulary vocabulary;
@@ -32,10 +35,10 @@ struct vl_tokenizer {
     vl_token_template around;
     vl_token_trim trims[VL_TRIMS_MAX];
     int trim_count;
+    vl_encode_fn *encode; /* chosen when all the rest is known */
 };
 
-/* ---- Reading -----------------------------------------------------------------------------------
- */
+/* ---- Reading ----------------------------------------------------------------------------- */
 
 /* All of a tokenizer.json into an initialised tokenizer. */
 vl_status vl_tokenizer_parse(vl_tokenizer *t, vl_span json, valence_error *error);
@@ -47,8 +50,7 @@ vl_status vl_tokenizer_read_pretokenizer(vl_tokenizer *t, vl_json pre, valence_e
 vl_status vl_tokenizer_read_template(vl_tokenizer *t, vl_json post, valence_error *error);
 vl_status vl_tokenizer_read_added(vl_tokenizer *t, vl_json added, valence_error *error);
 
-/* ---- Members of objects, for all of these ------------------------------------------------------
- */
+/* ---- Members of objects, for all of these ------------------------------------------------ */
 
 /* VALENCE_FORMAT with the key's name if it is missing or of another type. */
 vl_status vl_json_need_string(vl_json object, const char *key, vl_span *out, valence_error *error);
