@@ -96,9 +96,9 @@ void vl_bpe_finish(vl_bpe *m, const vl_token_vocabulary *v)
     for (int b = 0; b < 256; b++) {
         char text[8];
         int len = vl_utf8_encode(text, vl_byte_letter((unsigned char)b));
-        m->bytes[b] = vl_token_vocabulary_id(v, (vl_span){text, (size_t)len});
+        m->bytes[b] = vl_token_vocabulary_model_id(v, (vl_span){text, (size_t)len});
         snprintf(text, sizeof text, "<0x%02X>", b);
-        m->fallback[b] = vl_token_vocabulary_id(v, vl_span_of(text));
+        m->fallback[b] = vl_token_vocabulary_model_id(v, vl_span_of(text));
     }
 }
 
@@ -145,7 +145,7 @@ static bool fall_back(builder *b, vl_span spelling)
  * waiting unknown one is added behind bytes that fell back. */
 static void add_spelled(builder *b, vl_span spelling, uint32_t len)
 {
-    int32_t id = vl_token_vocabulary_id(b->v, spelling);
+    int32_t id = vl_token_vocabulary_model_id(b->v, spelling);
     if (id >= 0) {
         add_unknown(b);
         add(b, id, len);
@@ -299,14 +299,14 @@ static vl_status merge_long(builder *b)
 
 static vl_status whole_id(builder *b, vl_span word, int32_t *id)
 {
-    if (!b->m->by_bytes) return *id = vl_token_vocabulary_id(b->v, word), VALENCE_OK;
+    if (!b->m->by_bytes) return *id = vl_token_vocabulary_model_id(b->v, word), VALENCE_OK;
     vl_buffer *s = &b->w->spelling;
     vl_buffer_reset(s);
     VL_TRY(vl_buffer_reserve(s, 2 * word.len + 4));
     for (size_t i = 0; i < word.len; i++)
         s->len +=
             (size_t)vl_utf8_encode(s->data + s->len, vl_byte_letter((unsigned char)word.ptr[i]));
-    *id = vl_token_vocabulary_id(b->v, vl_buffer_span(s));
+    *id = vl_token_vocabulary_model_id(b->v, vl_buffer_span(s));
     return VALENCE_OK;
 }
 

@@ -34,7 +34,6 @@ static bool known(vl_pattern *p, vl_span regex)
         {VL_GPT4_REGEX("{1,3}"), {.kind = VL_PATTERN_GPT4, .most = 3}},
         {VL_GPT4_REGEX(""), {.kind = VL_PATTERN_GPT4, .most = 1}},
         {VL_GPT4_REGEX("+"), {.kind = VL_PATTERN_GPT4, .most = UINT32_MAX}},
-        {"\\w+|[^\\w\\s]+", {.kind = VL_PATTERN_WORDS}},
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (vl_span_is(regex, list[i].regex)) return *p = list[i].pattern, true;

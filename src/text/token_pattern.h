@@ -13,7 +13,7 @@
 typedef enum vl_pattern_kind {
     VL_PATTERN_LITERAL,
     VL_PATTERN_RUN,   /* least to most code points of one kind */
-    VL_PATTERN_WORDS, /* \w+|[^\w\s]+ */
+    VL_PATTERN_WORDS, /* \w+|[^\w\s]+, of the pre-tokeniser Whitespace; Oniguruma's \w is another */
     VL_PATTERN_GPT2,  /* gpt_split.h */
     VL_PATTERN_GPT4
 } vl_pattern_kind;

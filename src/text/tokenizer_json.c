@@ -344,7 +344,7 @@ static vl_status give_id(added_reader *r, vl_span content, int32_t *id)
     *id = vl_token_vocabulary_id(&r->t->vocabulary, content);
     if (*id < 0) {
         *id = r->next++;
-        VL_TRY(vl_token_vocabulary_add(&r->t->vocabulary, content, *id, r->error));
+        VL_TRY(vl_token_vocabulary_add_extra(&r->t->vocabulary, content, *id, r->error));
     }
     return VALENCE_OK;
 }

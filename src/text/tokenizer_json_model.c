@@ -57,7 +57,7 @@ static vl_status read_wordpiece(vl_tokenizer *t, vl_json model, valence_error *e
     t->wordpiece = (vl_wordpiece){.max_chars = (uint64_t)most};
     t->wordpiece.continuing = vl_byte_trie_walk(&t->vocabulary.trie, VL_TRIE_ROOT, prefix);
     t->wordpiece.continues = t->wordpiece.continuing || prefix.len == 0;
-    t->wordpiece.unknown = vl_token_vocabulary_id(&t->vocabulary, unknown);
+    t->wordpiece.unknown = vl_token_vocabulary_model_id(&t->vocabulary, unknown);
     if (t->wordpiece.unknown < 0)
         return vl_fail(error, VALENCE_FORMAT, "the unknown token '%.*s' is not in the vocabulary",
                        (int)(unknown.len < 64 ? unknown.len : 64), unknown.ptr);
@@ -102,9 +102,9 @@ static vl_status add_merge(merge_reader *r, vl_span left, vl_span right)
     if (status == VALENCE_OK)
         status = vl_buffer_append(&r->joined, right.ptr + skip, right.len - skip);
     if (status != VALENCE_OK) return vl_fail_memory(r->error, left.len + right.len, "a merge");
-    int32_t a = vl_token_vocabulary_id(&t->vocabulary, left),
-            b = vl_token_vocabulary_id(&t->vocabulary, right),
-            both = vl_token_vocabulary_id(&t->vocabulary, vl_buffer_span(&r->joined));
+    int32_t a = vl_token_vocabulary_model_id(&t->vocabulary, left),
+            b = vl_token_vocabulary_model_id(&t->vocabulary, right),
+            both = vl_token_vocabulary_model_id(&t->vocabulary, vl_buffer_span(&r->joined));
     if (a < 0 || b < 0 || both < 0)
         return vl_fail(r->error, VALENCE_FORMAT,
                        "merge %d of the tokenizer has a token that is not in the vocabulary",
@@ -161,7 +161,7 @@ static vl_status read_unknown(vl_tokenizer *t, vl_json model, valence_error *err
     vl_span unknown = {NULL, 0};
     VL_TRY(vl_json_may_string(model, "unk_token", &unknown, error));
     if (!unknown.ptr) return VALENCE_OK;
-    t->bpe.unknown = vl_token_vocabulary_id(&t->vocabulary, unknown);
+    t->bpe.unknown = vl_token_vocabulary_model_id(&t->vocabulary, unknown);
     bool needed = !t->bpe.by_bytes || t->bpe.prefix.len || t->bpe.suffix.len;
     for (int b = 0; b < 256; b++) needed = needed || t->bpe.bytes[b] < 0;
     if (t->bpe.unknown < 0 && needed)
