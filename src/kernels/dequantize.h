@@ -19,16 +19,23 @@ void vl_dequantize_rows(float *dst, int64_t dst_stride, const int32_t *acc, int6
                         const float *bias, int64_t R, int64_t N, vl_activation a);
 
 /* The same, and each row quantised as by vl_quantize_rows: q: (R,N), q_scale: (R), q_scale may be
- * row_scale. row: scratch for (N) floats. */
+ * row_scale. row: scratch for (N) floats. GELU is within 3e-6 max(1, |x|) here: seven bits of it
+ * are kept. */
 void vl_dequantize_quantize_rows(uint8_t *q, float *q_scale, float *row, const int32_t *acc,
                                  int64_t acc_stride, const float *row_scale, const float *col_scale,
                                  const int32_t *col_sum, const float *bias, int64_t R, int64_t N,
                                  vl_activation a);
 
-/* By instruction set, one row without activation. */
+/* By instruction set, one row: without activation; with it and quantised, giving the new scale. */
 typedef void vl_dequantize_row_fn(float *dst, const int32_t *acc, float row_scale,
                                   const float *col_scale, const int32_t *col_sum, const float *bias,
                                   int64_t N);
+typedef float vl_dequantize_quantize_row_fn(uint8_t *q, float *row, const int32_t *acc,
+                                            float row_scale, const float *col_scale,
+                                            const int32_t *col_sum, const float *bias, int64_t N,
+                                            vl_activation a);
 vl_dequantize_row_fn vl_dequantize_row_scalar, vl_dequantize_row_avx2, vl_dequantize_row_avx512;
+vl_dequantize_quantize_row_fn vl_dequantize_quantize_row_scalar, vl_dequantize_quantize_row_avx2,
+    vl_dequantize_quantize_row_avx512;
 
 #endif

@@ -6,5 +6,5 @@
 float vl_quantize_row_avx512(void *q, int32_t *sum, const float *src, int64_t N, int32_t steps,
                              int32_t offset)
 {
-    return quantize_row(q, sum, src, N, steps, offset);
+    return quantize_by(largest(src, N), q, sum, src, N, steps, offset);
 }

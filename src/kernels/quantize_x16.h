@@ -21,11 +21,11 @@ static inline vl_i16 integers(vl_x16 x, vl_x16 factor)
     return vl_i16_round(vl_x16_known(vl_x16_mul(x, factor)));
 }
 
-static inline float quantize_row(void *q, int32_t *sum, const float *src, int64_t N, int32_t steps,
-                                 int32_t offset)
+/* A row whose largest |x| is known. */
+static inline float quantize_by(float max, void *q, int32_t *sum, const float *src, int64_t N,
+                                int32_t steps, int32_t offset)
 {
     int8_t *out = q;
-    float max = largest(src, N);
     const vl_x16 factor = vl_x16_set(max > 1e-30f ? (float)steps / max : 0);
     const vl_i16 zero = vl_i16_set(offset);
     vl_i16 total = vl_i16_set(0);
