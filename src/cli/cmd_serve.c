@@ -76,10 +76,11 @@ static vl_status take_queue(vl_queue_options *o, const queue_words *w, valence_e
     return VALENCE_OK;
 }
 
-static void warn(void *user, vl_log_level level, const char *message)
+static void say(void *user, vl_log_level level, const char *message)
 {
     (void)user;
     if (level == VL_LOG_WARNING) fprintf(stderr, "valence: warning: %s\n", message);
+    if (level == VL_LOG_INFO) fprintf(stderr, "valence: %s\n", message);
 }
 
 static void tell(void *user, const char *where)
@@ -126,6 +127,8 @@ int cli_serve(int argc, char **argv, const vl_predictor *predictor)
         {CLI_INTEGER, "batch-texts", 0, "N", "most texts that it answers together (64)", &queue.texts},
         {CLI_TEXT, "batch-wait", 0, "DURATION", "how long a text waits for others while a worker is idle: 2ms (0)", &queue.wait},
         {CLI_INTEGER, "queue-size", 0, "N", "texts that may wait for a slow model: 429 past it (1024)", &queue.size},
+        {CLI_FLAG, "admin", 0, NULL, "clients may POST /models/NAME/load and /unload (see --api-key-file)", &o.admin},
+        {CLI_TEXT, "model-dir", 0, "DIR", "where models are that they may load, by name", &o.folder},
         {CLI_FLAG, NULL, 0, NULL, NULL, NULL}};
     valence_error error = {0};
     int first = cli_parse(argc, argv, usage, about, table);
@@ -142,6 +145,7 @@ int cli_serve(int argc, char **argv, const vl_predictor *predictor)
     o.limits.connections = (int)connections;
     if (take_front(&o.front, &front, &error) != VALENCE_OK) return cli_usage("serve", "%s", error.message);
     if (take_queue(&o.queue, &queue, &error) != VALENCE_OK) return cli_usage("serve", "%s", error.message);
+    if (o.admin != (o.folder != NULL)) return cli_usage("serve", "--admin and --model-dir go together");
     static const char *const usual[] = {"general"};
     o.port = (int)port;
     o.threads = (int)threads;
@@ -149,6 +153,6 @@ int cli_serve(int argc, char **argv, const vl_predictor *predictor)
     o.model_count = models.count ? models.count : 1;
     o.predictor = predictor;
     o.listening = tell;
-    vl_log_listen(warn, NULL);
+    vl_log_listen(say, NULL);
     return vl_server_run(&o, &error) == VALENCE_OK ? CLI_OK : cli_fail("%s", error.message);
 }

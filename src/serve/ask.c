@@ -39,11 +39,12 @@ vl_ask *vl_ask_open(vl_exchange *x, const vl_writer *writer)
     } else if (!(a = make_ask())) {
         return NULL;
     }
-    *a = (vl_ask){.x = x, .loop = x->loop, .service = s, .set = s->set, .model = &s->set->models[0],
-                  .context = s->contexts[0], .writer = writer, .out = x->out,
+    *a = (vl_ask){.x = x, .loop = x->loop, .service = s, .view = s->view,
+                  .model = s->view->set->models[0], .context = s->view->contexts[0], .writer = writer, .out = x->out,
                   .content_type = "application/json", .questions = a->questions,
                   .question_capacity = a->question_capacity, .joined = a->joined, .order = a->order,
                   .order_capacity = a->order_capacity};
+    a->view->users++;
     return a;
 }
 
@@ -59,6 +60,7 @@ void vl_ask_close(vl_ask *a)
     vl_service *s = a->service;
     if (a->drop) a->drop(a->extra);
     vl_ask_drop_questions(a);
+    vl_view_release(a->view);
     if (s->ask_count == SPARE_ASKS || a->joined.capacity > KEPT_BYTES ||
         a->question_capacity > KEPT_QUESTIONS) {
         free_ask(a);
@@ -148,12 +150,13 @@ vl_status vl_ask_body(vl_ask *a, vl_json *root, valence_error *error)
 
 vl_status vl_ask_model(vl_ask *a, vl_span name, valence_error *error)
 {
-    int i = vl_model_set_find(a->set, name);
+    int i = vl_model_set_find(a->view->set, name);
     if (i < 0)
         return vl_fail(error, VALENCE_NOT_FOUND, "no model '%.*s'; GET /models lists them",
                        (int)(name.len < 100 ? name.len : 100), name.ptr);
-    a->model = &a->set->models[i];
-    a->context = a->service->contexts[i];
+    a->model = a->view->set->models[i];
+    a->index = i;
+    a->context = a->view->contexts[i];
     return VALENCE_OK;
 }
 

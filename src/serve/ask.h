@@ -44,8 +44,9 @@ struct vl_ask {
     vl_exchange *x; /* NULL: its client has gone */
     vl_loop *loop;
     vl_service *service;
-    const vl_model_set *set;
+    vl_view *view;                /* the models as they were when it was opened */
     const vl_served_model *model; /* the default one until vl_ask_model */
+    int index;                    /* its place in the set */
     valence_context *context;
     const vl_writer *writer;
     vl_buffer *out; /* the exchange's, unless the route changes it */

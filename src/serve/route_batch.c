@@ -402,7 +402,7 @@ static int window_of(const vl_model_set *set)
 {
     int most = LINES_MAX;
     for (int i = 0; i < set->count; i++) {
-        const vl_model_queue *q = set->models[i].queue;
+        const vl_model_queue *q = set->models[i]->queue;
         int half = q ? vl_model_queue_options(q)->size / 2 : most;
         if (half < most) most = half;
     }
@@ -416,7 +416,7 @@ static stream *open_stream(const vl_ask *a)
     if (!s) return NULL;
     s->x = x;
     s->end = &s->first;
-    s->lines_max = window_of(a->set);
+    s->lines_max = window_of(a->view->set);
     s->wake.run = wake;
     s->retry.run = retry;
     s->deadline = a->deadline;

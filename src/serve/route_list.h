@@ -21,6 +21,12 @@ void vl_route_models(vl_exchange *x);
 void vl_route_info(vl_exchange *x);
 void vl_route_openapi(vl_exchange *x);
 
+void vl_route_load(vl_exchange *x);
+void vl_route_unload(vl_exchange *x);
+void vl_route_v2_load(vl_exchange *x);
+void vl_route_v2_unload(vl_exchange *x);
+void vl_route_v2_index(vl_exchange *x);
+
 void vl_route_metrics(vl_exchange *x);
 
 void vl_route_live(vl_exchange *x);

@@ -47,8 +47,9 @@ void vl_route_models(vl_exchange *x)
     vl_ask *a = vl_ask_begin(x, NULL);
     if (!a) return;
     vl_status status = vl_buffer_append_text(x->out, "{\"models\":[");
-    for (int i = 0; i < a->set->count && status == VALENCE_OK; i++)
-        status = write_model(a, &a->set->models[i], i == 0);
+    const vl_model_set *set = a->view->set;
+    for (int i = 0; i < set->count && status == VALENCE_OK; i++)
+        status = write_model(a, set->models[i], i == 0);
     if (status == VALENCE_OK) status = vl_buffer_append_text(x->out, "]}");
     vl_ask_send(a, status, &error);
 }

@@ -49,7 +49,7 @@ void vl_route_v2_ready(vl_exchange *x)
 void vl_route_v2_server(vl_exchange *x)
 {
     vl_buffer_append_text(x->out, "{\"name\":\"valence\",\"version\":\"" VALENCE_VERSION
-                                  "\",\"extensions\":[\"classification\",\"binary_tensor_data\"]}");
+                                  "\",\"extensions\":[\"classification\",\"binary_tensor_data\",\"model_repository\"]}");
     vl_exchange_answer(x, 200, "application/json");
 }
 

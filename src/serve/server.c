@@ -1,4 +1,4 @@
-/* server.c: threads, listeners, signals.
+/* server.c: threads, listeners, signals. Models are the keeper's (model_keeper.c).
  *
  * Each loop has its own TCP listener on the same address (SO_REUSEPORT: the kernel deals clients out);
  * a Unix socket, which cannot be shared that way, belongs to the first loop. SIGTERM: ready says no,
@@ -26,6 +26,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "serve/connection.h"
+#include "serve/publish.h"
 #include "serve/service.h"
 
 enum { LOOPS_MAX = 256, BACKLOG = 4096, TICK_MS = 100 };
@@ -34,7 +35,7 @@ typedef enum phase { STARTING, SERVING, LEAVING, DRAINING, STOPPED } phase;
 
 struct vl_server {
     vl_server_options options;
-    vl_model_set *set;
+    vl_model_keeper *keeper;
     vl_loop *loops; /* (count) */
     pthread_t threads[LOOPS_MAX];
     int count, started;
@@ -42,7 +43,7 @@ struct vl_server {
     _Atomic int phase, connections, refused;
     vl_front front;
     double since; /* when the phase began; first loop only */
-    uv_signal_t term, interrupt;
+    uv_signal_t term, interrupt, hangup;
 };
 
 vl_server_options vl_server_defaults(void)
@@ -56,6 +57,16 @@ vl_server_options vl_server_defaults(void)
 const vl_predictor *vl_server_predictor(const vl_server *s)
 {
     return s->options.predictor;
+}
+
+vl_model_keeper *vl_server_keeper(const vl_server *s)
+{
+    return s->keeper;
+}
+
+bool vl_server_admin(const vl_server *s)
+{
+    return s->options.admin;
 }
 
 bool vl_server_ready(const vl_server *s)
@@ -229,6 +240,17 @@ static uint64_t random_seed(void)
     return (uint64_t)time(NULL) << 32 ^ (uint64_t)getpid();
 }
 
+static vl_status open_service(vl_server *s, vl_loop *l, valence_error *error)
+{
+    vl_view *view;
+    vl_service *service;
+    VL_TRY(vl_view_open(&view, vl_keeper_set(s->keeper), error));
+    vl_status status = vl_service_open(&service, s, view, l->limits, &s->front, (int)(l - s->loops), error);
+    if (status == VALENCE_OK) l->routes = service;
+    else vl_view_release(view);
+    return status;
+}
+
 static vl_status open_loop(vl_server *s, vl_loop *l, valence_error *error)
 {
     l->server = s;
@@ -251,9 +273,7 @@ static vl_status open_loop(vl_server *s, vl_loop *l, valence_error *error)
     l->id_seed = random_seed();
     l->timer.data = l->wake.data = l;
     uv_timer_start(&l->timer, tick, TICK_MS, TICK_MS);
-    vl_service *service;
-    VL_TRY(vl_service_open(&service, s, s->set, l->limits, &s->front, (int)(l - s->loops), error));
-    l->routes = service;
+    VL_TRY(open_service(s, l, error));
     VL_TRY(listen_tcp(l, error));
     if (l == s->loops && s->options.local) return listen_local(l, s->options.local, error);
     return VALENCE_OK;
@@ -294,13 +314,21 @@ static void on_signal(uv_signal_t *handle, int number)
     for (int i = 0; i < s->count; i++) uv_async_send(&s->loops[i].wake);
 }
 
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    (void)number;
+    vl_keeper_reload(((vl_server *)handle->data)->keeper);
+}
+
 static void catch_signals(vl_server *s)
 {
     uv_signal_init(&s->loops[0].uv, &s->term);
     uv_signal_init(&s->loops[0].uv, &s->interrupt);
-    s->term.data = s->interrupt.data = s;
+    uv_signal_init(&s->loops[0].uv, &s->hangup);
+    s->term.data = s->interrupt.data = s->hangup.data = s;
     uv_signal_start(&s->term, on_signal, SIGTERM);
     uv_signal_start(&s->interrupt, on_signal, SIGINT);
+    uv_signal_start(&s->hangup, on_hangup, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -315,11 +343,30 @@ static void raise_descriptors(const vl_server *s)
     setrlimit(RLIMIT_NOFILE, &now);
 }
 
+static void loop_went_on(void *server)
+{
+    vl_keeper_switched(((vl_server *)server)->keeper);
+}
+
+static vl_status publish(void *server, vl_model_set *set, valence_error *error)
+{
+    vl_server *s = server;
+    return vl_publish(s->loops, s->count, set, loop_went_on, s, error);
+}
+
+static vl_status open_keeper(vl_server *s, int loops, valence_error *error)
+{
+    const vl_server_options *o = &s->options;
+    const vl_keeper_options k = {.models = o->models, .model_count = o->model_count, .folder = o->folder,
+                                 .needs = {o->predictor, o->queue, s->front.metrics},
+                                 .publish = publish, .loops = loops, .user = s};
+    return vl_keeper_open(&s->keeper, &k, error);
+}
+
 static vl_status open_all(vl_server *s, int loops, valence_error *error)
 {
     VL_TRY(vl_front_init(&s->front, &s->options.front, loops, error));
-    const vl_model_needs needs = {s->options.predictor, s->options.queue, s->front.metrics};
-    VL_TRY(vl_model_set_open(&s->set, s->options.models, s->options.model_count, &needs, error));
+    VL_TRY(open_keeper(s, loops, error));
     s->loops = vl_alloc_zero(VL_MEM_REQUEST, (size_t)loops * sizeof *s->loops);
     if (!s->loops) return vl_fail_memory(error, (size_t)loops * sizeof *s->loops, "loops");
     for (int i = 0; i < loops; i++) VL_TRY(open_loop(s, &s->loops[i], error));
@@ -336,6 +383,7 @@ static void tell(const vl_server *s)
 
 static vl_status serve(vl_server *s, valence_error *error)
 {
+    VL_TRY(vl_keeper_start(s->keeper, error));
     vl_status status = VALENCE_OK;
     atomic_store(&s->phase, SERVING);
     for (s->started = 1; s->started < s->count; s->started++)
@@ -360,10 +408,10 @@ vl_status vl_server_run(const vl_server_options *options, valence_error *error)
     raise_descriptors(s);
     vl_status status = open_all(s, loops, error);
     if (status == VALENCE_OK) status = serve(s, error);
-    vl_model_set_stop(s->set); /* its workers post to loops */
+    vl_keeper_stop(s->keeper); /* it and the queues' workers post to loops */
     for (int i = 0; i < s->count; i++) close_loop(&s->loops[i]);
     vl_free(s->loops);
-    vl_model_set_close(s->set);
+    vl_keeper_close(s->keeper);
     vl_front_release(&s->front);
     vl_free(s);
     return status;

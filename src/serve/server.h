@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "serve/front.h"
 #include "serve/limits.h"
-#include "serve/model_queue.h"
+#include "serve/model_keeper.h"
 
 typedef struct vl_server vl_server;
 
@@ -24,17 +24,21 @@ typedef struct vl_server_options {
     double drain_seconds;            /* then: answers still owed are waited for */
     const char *const *models;       /* (model_count) files or names of shipped models */
     int model_count;
+    bool admin;         /* clients may load and unload models */
+    const char *folder; /* of what they may load, by name; or NULL */
     void (*listening)(void *user, const char *where); /* told once when clients may come; or NULL */
     void *user;
 } vl_server_options;
 
 vl_server_options vl_server_defaults(void);
 
-/* Serves until SIGTERM or SIGINT. Errors before the first request only: a model, an address. */
+/* Serves until SIGTERM or SIGINT; SIGHUP opens all models again. Errors before the first request only: a model, an address. */
 vl_status vl_server_run(const vl_server_options *options, valence_error *error);
 
 /* For routes. */
 const vl_predictor *vl_server_predictor(const vl_server *s);
+vl_model_keeper *vl_server_keeper(const vl_server *s);
+bool vl_server_admin(const vl_server *s);
 
 /* For routes: false while starting, draining, stopping. Any thread. */
 bool vl_server_ready(const vl_server *s);

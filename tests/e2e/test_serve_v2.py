@@ -56,7 +56,7 @@ def test_server(server):
     assert fetch(server, "/v2") == fetch(server, "/v2/")
     status, about = fetch(server, "/v2")
     assert status == 200 and about["name"] == "valence"
-    assert about["extensions"] == ["classification", "binary_tensor_data"]
+    assert about["extensions"] == ["classification", "binary_tensor_data", "model_repository"]
     assert fetch(server, "/v2/health/live") == (200, {"live": True})
     assert fetch(server, "/v2/health/ready") == (200, {"ready": True})
 
