@@ -59,10 +59,17 @@ static void print_bar(uint64_t from, uint64_t count, uint64_t most, uint64_t all
            100 * (double)count / (double)all);
 }
 
+/* The edge of the first row: the last one that is not above any value. */
+static uint64_t first_edge(const cli_load_histogram *h)
+{
+    uint64_t first = 1000; /* 1 us */
+    while (next_edge(first) <= h->min) first = next_edge(first);
+    return first;
+}
+
 static void print_histogram(const cli_load_histogram *h)
 {
-    uint64_t most = 1, first = 1000; /* 1 us */
-    while (next_edge(first) <= h->min) first = next_edge(first);
+    uint64_t most = 1, first = first_edge(h);
     for (uint64_t from = first; from <= h->max; from = next_edge(from)) {
         uint64_t count = cli_load_histogram_between(h, from, next_edge(from));
         if (count > most) most = count;
@@ -186,6 +193,20 @@ static vl_status write_latency(vl_buffer *b, const cli_load_histogram *h)
     return vl_buffer_printf(b, ",\"max\":%.6f}", (double)h->max * 1e-6);
 }
 
+/* The rows that people see. */
+static vl_status write_histogram(vl_buffer *b, const cli_load_histogram *h)
+{
+    const char *comma = "";
+    VL_TRY(vl_buffer_append_text(b, ",\"histogram\":["));
+    for (uint64_t from = first_edge(h), to; h->count && from <= h->max; from = to, comma = ",") {
+        to = next_edge(from);
+        VL_TRY(vl_buffer_printf(b, "%s{\"from_ms\":%.6g,\"to_ms\":%.6g,\"count\":%llu}", comma,
+                                (double)from * 1e-6, (double)to * 1e-6,
+                                (unsigned long long)cli_load_histogram_between(h, from, to)));
+    }
+    return vl_buffer_append_byte(b, ']');
+}
+
 static vl_status write_errors(vl_buffer *b, const cli_load_result *r)
 {
     const char *comma = "";
@@ -224,6 +245,7 @@ static vl_status write_result(vl_buffer *b, const cli_load_plan *plan, const cli
                             (long long)r->finished, (unsigned long long)r->latency.count,
                             r->seconds, cli_load_throughput(r)));
     VL_TRY(write_latency(b, &r->latency));
+    VL_TRY(write_histogram(b, &r->latency));
     VL_TRY(write_errors(b, r));
     VL_TRY(vl_buffer_printf(b,
                             ",\"body_bytes\":{\"sent\":%lld,\"received\":%lld},\"connections\":%"

@@ -1,6 +1,7 @@
 """valence loadtest against servers whose behaviour is known: what it counts must be what they did."""
 import contextlib
 import http.server
+import itertools
 import json
 import re
 import signal
@@ -111,6 +112,26 @@ def test_latency_is_what_the_server_takes():
         assert 20 <= ms["min"] < 60 and 20 <= ms["p50"] < 100 and ms["p99"] >= 299 and ms["max"] >= 300
 
 
+def test_histogram():
+    """Eighteen answers of 20 ms and two of 300: the same rows for people and as JSON, and nobody is lost."""
+    def behave(number):
+        time.sleep(0.3 if number in (5, 15) else 0.02)
+    with fake(behave) as s:
+        r = load(s.url, "-n", 20, "-c", 1)
+    rows = r["histogram"]
+    assert sum(row["count"] for row in rows) == r["ok"] == 20
+    assert all(a["to_ms"] == b["from_ms"] < b["to_ms"] for a, b in zip(rows, rows[1:]))
+    assert rows[0]["from_ms"] <= r["latency_ms"]["min"] < rows[0]["to_ms"] and rows[-1]["from_ms"] <= r["latency_ms"]["max"]
+    assert sum(row["count"] for row in rows if row["to_ms"] <= 15) == 0
+    assert 2 <= sum(row["count"] for row in rows if row["from_ms"] >= 300) < 12
+    with fake(behave) as s:
+        told = valence("loadtest", s.url, "-n", 20, "-c", 1).out
+    bars = re.findall(r"^ +([\d.]+ ?\S?s) \|(#*) *(\d+) \(([\d.]+) %\)$", told, re.M)
+    assert sum(int(count) for _, _, count, _ in bars) == 20 and sum(float(share) for *_, share in bars) == pytest.approx(100, abs=0.1)
+    most = max(int(count) for _, _, count, _ in bars)
+    assert all(len(bar) == int(40 * int(count) / most + 0.5) for _, bar, count, _ in bars)
+
+
 def test_errors_by_kind():
     def behave(number):
         if number == 2:
@@ -183,6 +204,53 @@ def test_what_could_not_be_sent_in_time_is_an_error():
     with fake(lambda n: time.sleep(0.1)) as s:
         r = load(s.url, "--rate", 100, "--duration", 1, "--warmup", 0, "-c", 1, "--slo", "errors=0", code=1)
     assert r["ok"] <= 11 and r["errors"]["unsent"] >= 85 and r["errors"]["unsent"] + r["requests"] == pytest.approx(100, abs=2)
+
+
+def test_requests_go_on_while_the_server_stalls():
+    """With connections to spare the stall delays nobody's sending: what was due in it waits at the server, and
+    shows there."""
+    arrived, door = [], threading.Lock()
+
+    def behave(number):
+        arrived.append(time.monotonic())
+        with door:
+            time.sleep(0.5 if number == 20 else 0)
+    with fake(behave) as s:
+        r = load(s.url, "--rate", 100, "-n", 100, "-c", 80)
+    ms, begun = r["latency_ms"], arrived[20 - 1]
+    assert sum(begun < t < begun + 0.45 for t in arrived) >= 35  # of the 45 that were due
+    assert r["errors"]["total"] == 0 and ms["p95"] > 350 and ms["mean"] > 80 and ms["max"] >= 499
+
+
+@contextlib.contextmanager
+def raw(*answers):
+    """A server that answers its connections with these bytes in turn, then with the last, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            with contextlib.suppress(OSError):
+                for number in itertools.count():
+                    c, _ = listener.accept()
+                    with c:
+                        c.recv(65536)
+                        c.sendall(answers[min(number, len(answers) - 1)])
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize("kind, answer", [("broken", b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}"), ("broken", b""),
+                                          ("other", b"this is no HTTP at all\r\n"),
+                                          ("broken", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n")])
+def test_answers_that_are_none(kind, answer):
+    """Cut short, empty, not HTTP, malformed: each has its kind, and none counts as an answer."""
+    with raw(answer) as url:
+        first = valence("loadtest", url, "-n", 5, "-c", 1, code=1)
+        assert re.fullmatch(r"valence: cannot load '.*': .*\n", first.err)  # the one that looks whether it is there
+    with raw(GOOD, answer) as url:
+        r = load(url, "-n", 5, "-c", 1, code=1)
+        assert r["errors"][kind] == r["errors"]["total"] == 5 and r["ok"] == 0 and r["status"] == {}
 
 
 # ---- Objectives ----------------------------------------------------------------------------------

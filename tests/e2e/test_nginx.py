@@ -150,6 +150,25 @@ def test_both_servers_answer_over_kept_connections(front):
     assert sorted(by_port) == sorted(s.port for s in front.servers) and min(by_port.values()) > 50, by_port
 
 
+def connections(port):
+    """Of this machine to and from a port, those that ended a while ago (TIME_WAIT) among them."""
+    lines = [line.split() for line in open("/proc/net/tcp").read().splitlines()[1:]]
+    return sum(1 for f in lines if f"{port:04X}" in (f[1].split(":")[1], f[2].split(":")[1]) and f[3] != "0A")
+
+
+def test_connections_to_the_servers_are_kept(front):
+    """Two thousand requests over a few connections; with the line that keeps them taken out, over as many as requests."""
+    assert finished(front.load("-n", 2000))["ok"] == 2000
+    kept = [connections(s.port) for s in front.servers]
+    assert all(0 < n <= 2 * 64 for n in kept), kept  # both ends of each are ours
+    path = front.folder / "nginx.conf"
+    path.write_text(path.read_text().replace("        keepalive 64;\n", "", 1))
+    front.nginx.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    finished(front.load("-n", 1000))
+    assert sum(connections(s.port) for s in front.servers) > 700
+
+
 def test_http2_multiplexes(front):
     r = finished(front.load("-n", 500, "--http2"))
     assert r["ok"] == 500 and r["connections"] < 8, r  # sixteen requests at a time
