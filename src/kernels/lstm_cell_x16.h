@@ -26,7 +26,7 @@ static inline states byte_states(const vl_lstm_rows *s, int64_t P, int32_t n)
     int32_t *sum = (int32_t *)s->scratch + n;
     int8_t *q = room_for_rows(s, n);
     for (int64_t b = 0; b < n; b++)
-        unit[b] = quantize_row(q + b * P, sum + b, s->h_before + b * P, P, 127, 0);
+        unit[b] = quantize_by(largest(s->h_before + b * P, P), q + b * P, sum + b, s->h_before + b * P, P, 127, 0);
     return (states){q, unit, sum};
 }
 
@@ -39,7 +39,7 @@ static inline states float_states(const vl_lstm_recurrent *r, const vl_lstm_rows
     for (int64_t b = 0; b < n; b++, h += P) {
         int8_t q[VL_LSTM_UNITS_MAX];
         int32_t sum;
-        unit[b] = quantize_row(q, &sum, s->h_before + b * P, P, 127, 0);
+        unit[b] = quantize_by(largest(s->h_before + b * P, P), q, &sum, s->h_before + b * P, P, 127, 0);
         for (int64_t k = 0; k < P; k += 16)
             vl_x16_store(h + k, vl_i16_to_float(vl_i16_load_bytes(q + k)));
     }
