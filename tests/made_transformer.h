@@ -2,14 +2,8 @@
 #ifndef MADE_TRANSFORMER_H
 #define MADE_TRANSFORMER_H
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/hash.h"
-#include "base/mem.h"
+#include "made_store.h"
 #include "models/transformer.h"
-#include "test.h"
 
 typedef struct made_shape {
     int layers, heads, C, E, I, K, V, length;
@@ -17,33 +11,7 @@ typedef struct made_shape {
     bool mean;
 } made_shape;
 
-typedef struct made_transformer {
-    vl_store *store;
-    uint64_t seed, drawn;
-} made_transformer;
-
-/* Uniform in offset +- spread. */
-static void made_tensor(made_transformer *m, const char *name, int rank, int64_t N, int64_t K, float offset,
-                        float spread)
-{
-    int64_t n = N * (rank == 2 ? K : 1);
-    float *data = malloc((size_t)n * sizeof *data);
-    for (int64_t i = 0; i < n; i++)
-        data[i] = offset + spread * ((float)(vl_random_at(m->seed, m->drawn++) >> 40) * 0x1p-23f - 1);
-    const vl_tensor t = {.name = name, .dtype = VL_F32, .rank = rank, .shape = {N, K}, .data = data,
-                         .bytes = (size_t)n * sizeof *data};
-    assert_int_equal(vl_store_add_copy(m->store, &t, NULL), VALENCE_OK);
-    free(data);
-}
-
-static void made_linear(made_transformer *m, const char *name, int64_t N, int64_t K, bool bias)
-{
-    char full[100];
-    snprintf(full, sizeof full, "%s.weight", name);
-    made_tensor(m, full, 2, N, K, 0, 2.0f / sqrtf((float)K));
-    snprintf(full, sizeof full, "%s.bias", name);
-    if (bias) made_tensor(m, full, 1, N, 0, 0, 0.5f);
-}
+typedef made_store made_transformer;
 
 static void made_norm(made_transformer *m, const char *name, int64_t N, bool bias)
 {
@@ -52,18 +20,6 @@ static void made_norm(made_transformer *m, const char *name, int64_t N, bool bia
     made_tensor(m, full, 1, N, 0, 1, 0.5f);
     snprintf(full, sizeof full, "%s.bias", name);
     if (bias) made_tensor(m, full, 1, N, 0, 0, 0.3f);
-}
-
-static void made_setting(made_transformer *m, const char *key, const char *value)
-{
-    assert_int_equal(vl_store_set(m->store, key, vl_span_of(value), NULL), VALENCE_OK);
-}
-
-static void made_number(made_transformer *m, const char *key, int value)
-{
-    char text[16];
-    snprintf(text, sizeof text, "%d", value);
-    made_setting(m, key, text);
 }
 
 static void made_settings(made_transformer *m, const made_shape *s)

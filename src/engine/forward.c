@@ -1,11 +1,8 @@
-/* forward.c: a batch through the model in parts of bounded size, with scratch memory that is kept. */
+/* forward.c: a batch through the model in parts of bounded size, with scratch memory that is kept. A text
+ * that is longer than a part is one of its own. */
 #include <string.h>
 
 #include "engine/context.h"
-
-/* Tokens of one part. Beyond some hundred a batch gains nothing more, and memory grows with it; a text
- * that is longer is a part of its own. */
-enum { PART_TOKENS = 1024 };
 
 static bool grow(valence_context *c, size_t bytes)
 {
@@ -26,11 +23,11 @@ static vl_status run_part(valence_context *c, const vl_batch *part, float *logit
     return m->class->forward(m, part, &run, logits);
 }
 
-/* How many texts from b on make a part. */
-static int32_t part_from(const vl_batch *batch, int32_t b)
+/* How many texts from b on make a part of so many tokens. */
+static int32_t part_from(const vl_batch *batch, int32_t b, int32_t tokens)
 {
     int32_t end = b + 1;
-    while (end < batch->B && batch->offsets[end + 1] - batch->offsets[b] <= PART_TOKENS) end++;
+    while (end < batch->B && batch->offsets[end + 1] - batch->offsets[b] <= tokens) end++;
     return end - b;
 }
 
@@ -52,7 +49,7 @@ vl_status vl_context_forward(valence_context *c, const vl_batch *batch, float *l
     vl_status status = VALENCE_OK;
     for (int32_t b = 0, n; b < batch->B && status == VALENCE_OK; b += n) {
         vl_batch part = *batch;
-        n = m->longest ? part_from(batch, b) : batch->B;
+        n = m->part ? part_from(batch, b, m->part) : batch->B;
         if (n < batch->B) status = cut_part(c, &part, batch, b, n);
         if (status == VALENCE_OK) status = run_part(c, &part, logits + (size_t)b * (size_t)m->K);
     }

@@ -222,7 +222,8 @@ vl_status vl_engine_model_check(const valence_model *m, valence_error *error)
 /* Of the weights that do most of the work. */
 static const char *dtype_of(const valence_model *m)
 {
-    static const char *const names[] = {"linear.weight", "layer.0.attention.query.weight"};
+    static const char *const names[] = {"linear.weight", "layer.0.attention.query.weight",
+                                        "lstm.0.forward.recurrent.weight"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const vl_tensor *t = vl_store_find(m->store, names[i]);
         if (t) return vl_dtype_name(t->dtype);

@@ -7,3 +7,8 @@ void vl_mean_rows_avx2(float *dst, const float *src, int64_t stride, int64_t R, 
 {
     mean_rows(dst, src, stride, R, N);
 }
+
+void vl_max_sum_avx2(float *max, float *sum, const float *x, int64_t N)
+{
+    max_sum(max, sum, x, N);
+}

@@ -24,3 +24,17 @@ static void mean_rows(float *dst, const float *src, int64_t stride, int64_t R, i
         vl_x16_store_some(dst + n, vl_x16_div(sum, vl_x16_set((float)R)), some);
     }
 }
+
+static void max_sum(float *max, float *sum, const float *x, int64_t N)
+{
+    int64_t n = 0;
+    for (; n + 16 <= N; n += 16) {
+        vl_x16 v = vl_x16_load(x + n);
+        vl_x16_store(max + n, vl_x16_max(vl_x16_load(max + n), v));
+        vl_x16_store(sum + n, vl_x16_add(vl_x16_load(sum + n), v));
+    }
+    if (n == N) return;
+    vl_x16 v = vl_x16_load_some(x + n, N - n);
+    vl_x16_store_some(max + n, vl_x16_max(vl_x16_load_some(max + n, N - n), v), N - n);
+    vl_x16_store_some(sum + n, vl_x16_add(vl_x16_load_some(sum + n, N - n), v), N - n);
+}

@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "models/linear.h"
+#include "models/lstm_model.h"
 #include "models/transformer.h"
 
-static const vl_model_class *const classes[] = {&vl_naive_bayes_class, &vl_logistic_class,
+static const vl_model_class *const classes[] = {&vl_naive_bayes_class, &vl_logistic_class, &vl_lstm_class,
                                                 &vl_transformer_class};
 
 vl_status vl_model_build(vl_model **out, const vl_store *store, valence_error *error)

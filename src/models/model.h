@@ -51,6 +51,7 @@ struct vl_model {
     int32_t K;      /* classes */
     int32_t inputs; /* ids are below this */
     int32_t longest; /* entries of one text; 0: any number, also none. Else at least one */
+    int32_t part;    /* entries that one pass takes well: more texts gain nothing; 0: any number */
     bool multi_label; /* classes do not exclude each other: a sigmoid each, no softmax */
 };
 

@@ -5,6 +5,8 @@
 /* part, what it is */
 #define VL_TRACE_LIST(X)                                                                           \
     X(EMBED, "embedding")                                                                          \
+    X(INPUT, "input products")                                                                     \
+    X(RECURRENT, "recurrent steps")                                                                \
     X(QKV, "query, key, value")                                                                    \
     X(ATTENTION, "attention")                                                                      \
     X(OUTPUT, "attention output")                                                                  \

@@ -8,92 +8,41 @@
 
 #include "base/mem.h"
 #include "kernels/rope.h"
+#include "models/settings.h"
 
 enum {
     LAYERS_MAX = 256,
     HEADS_MAX = 256,
     HEAD_MAX = 256,
     WIDTH_MAX = 16384,
-    LENGTH_MAX = 65536
+    LENGTH_MAX = 65536,
+    PART_TOKENS = 1024
 };
 
 /* ---- Settings -------------------------------------------------------------------------------- */
-
-static vl_status bad(const char *key, const char *value, valence_error *error)
-{
-    return vl_fail(error, VALENCE_FORMAT, "the model's %s is '%.40s'", key, value ? value : "missing");
-}
-
-/* An integer in [least, most]; absent: fallback, or an error if that is below least. */
-static vl_status read_integer(int32_t *out, const vl_store *s, const char *key, int32_t least, int32_t most,
-                              int32_t fallback, valence_error *error)
-{
-    const char *text = vl_store_get(s, key);
-    char *end;
-    *out = fallback;
-    if (!text) return fallback >= least ? VALENCE_OK : bad(key, text, error);
-    long n = strtol(text, &end, 10);
-    if (end == text || *end || n < least || n > most) return bad(key, text, error);
-    *out = (int32_t)n;
-    return VALENCE_OK;
-}
-
-static vl_status read_real(double *out, const vl_store *s, const char *key, double most, valence_error *error)
-{
-    const char *text = vl_store_get(s, key);
-    char *end;
-    double x = text ? strtod(text, &end) : -1;
-    if (!text || end == text || *end || !(x > 0 && x <= most)) return bad(key, text, error);
-    *out = x;
-    return VALENCE_OK;
-}
-
-/* One of several words; absent: the first. */
-static vl_status read_word(int *out, const vl_store *s, const char *key, const char *const *words,
-                           valence_error *error)
-{
-    const char *text = vl_store_get(s, key);
-    *out = 0;
-    if (!text) return VALENCE_OK;
-    for (int i = 0; words[i]; i++)
-        if (strcmp(words[i], text) == 0) {
-            *out = i;
-            return VALENCE_OK;
-        }
-    return bad(key, text, error);
-}
 
 static vl_status read_activation(vl_activation *out, const vl_store *s, const char *key, valence_error *error)
 {
     static const char *const words[] = {"gelu", "gelu_tanh", "relu", "silu", "tanh", NULL};
     static const vl_activation kinds[] = {VL_ACT_GELU, VL_ACT_GELU_TANH, VL_ACT_RELU, VL_ACT_SILU, VL_ACT_TANH};
     int i;
-    VL_TRY(read_word(&i, s, key, words, error));
+    VL_TRY(vl_setting_word(&i, s, key, words, error));
     *out = kinds[i];
-    return VALENCE_OK;
-}
-
-static vl_status read_flag(bool *out, const vl_store *s, const char *key, const char *no, const char *yes,
-                           valence_error *error)
-{
-    int i;
-    VL_TRY(read_word(&i, s, key, (const char *const[]){no, yes, NULL}, error));
-    *out = i == 1;
     return VALENCE_OK;
 }
 
 static vl_status read_settings(vl_transformer *m, const vl_store *s, valence_error *error)
 {
     double eps;
-    VL_TRY(read_integer(&m->layers, s, "transformer.layers", 1, LAYERS_MAX, 0, error));
-    VL_TRY(read_integer(&m->heads, s, "transformer.heads", 1, HEADS_MAX, 0, error));
-    VL_TRY(read_integer(&m->head.longest, s, "transformer.max_length", 3, LENGTH_MAX, 0, error));
-    VL_TRY(read_integer(&m->position_offset, s, "transformer.position_offset", 0, LENGTH_MAX, 0, error));
-    VL_TRY(read_integer(&m->window, s, "transformer.window", 0, LENGTH_MAX, 0, error));
-    VL_TRY(read_real(&eps, s, "transformer.norm_eps", 1, error));
-    VL_TRY(read_flag(&m->pre_norm, s, "transformer.norm", "post", "pre", error));
-    VL_TRY(read_flag(&m->mean, s, "transformer.pooling", "first", "mean", error));
-    VL_TRY(read_flag(&m->head.multi_label, s, "transformer.problem", "single", "multi", error));
+    VL_TRY(vl_setting_integer(&m->layers, s, "transformer.layers", 1, LAYERS_MAX, 0, error));
+    VL_TRY(vl_setting_integer(&m->heads, s, "transformer.heads", 1, HEADS_MAX, 0, error));
+    VL_TRY(vl_setting_integer(&m->head.longest, s, "transformer.max_length", 3, LENGTH_MAX, 0, error));
+    VL_TRY(vl_setting_integer(&m->position_offset, s, "transformer.position_offset", 0, LENGTH_MAX, 0, error));
+    VL_TRY(vl_setting_integer(&m->window, s, "transformer.window", 0, LENGTH_MAX, 0, error));
+    VL_TRY(vl_setting_real(&eps, s, "transformer.norm_eps", 1, error));
+    VL_TRY(vl_setting_flag(&m->pre_norm, s, "transformer.norm", "post", "pre", error));
+    VL_TRY(vl_setting_flag(&m->mean, s, "transformer.pooling", "first", "mean", error));
+    VL_TRY(vl_setting_flag(&m->head.multi_label, s, "transformer.problem", "single", "multi", error));
     VL_TRY(read_activation(&m->activation, s, "transformer.activation", error));
     VL_TRY(read_activation(&m->head_activation, s, "transformer.head", error));
     m->eps = (float)eps;
@@ -107,16 +56,16 @@ static vl_status read_global_layers(vl_transformer *m, const vl_store *s, valenc
     const char *text = vl_store_get(s, key), *at = text;
     for (int32_t i = 0; i < m->layers; i++) m->layer[i].global = !text;
     if (!text) return VALENCE_OK;
-    if (*at++ != '[') return bad(key, text, error);
+    if (*at++ != '[') return vl_setting_bad(key, text, error);
     while (*at == ' ') at++;
     while (*at != ']') {
         char *end;
         long n = strtol(at, &end, 10);
-        if (end == at || n < 0 || n >= m->layers) return bad(key, text, error);
+        if (end == at || n < 0 || n >= m->layers) return vl_setting_bad(key, text, error);
         m->layer[n].global = true;
         for (at = end; *at == ' ' || *at == ',';) at++;
     }
-    return at[1] ? bad(key, text, error) : VALENCE_OK;
+    return at[1] ? vl_setting_bad(key, text, error) : VALENCE_OK;
 }
 
 /* ---- Parts ----------------------------------------------------------------------------------- */
@@ -191,7 +140,7 @@ static vl_status make_rope(float **table, const vl_transformer *m, const vl_stor
 {
     double theta;
     size_t count = (size_t)m->head.longest * (size_t)m->D;
-    VL_TRY(read_real(&theta, s, key, 1e9, error));
+    VL_TRY(vl_setting_real(&theta, s, key, 1e9, error));
     if (m->D % 2) return vl_fail(error, VALENCE_FORMAT, "rotary positions need heads of even size");
     *table = vl_alloc_array(VL_MEM_MODEL, count, sizeof **table);
     if (!*table) return vl_fail_memory(error, count * sizeof **table, "positions");
@@ -202,7 +151,7 @@ static vl_status make_rope(float **table, const vl_transformer *m, const vl_stor
 static vl_status build_positions(vl_transformer *m, const vl_store *s, valence_error *error)
 {
     bool rope;
-    VL_TRY(read_flag(&rope, s, "transformer.positions", "learned", "rope", error));
+    VL_TRY(vl_setting_flag(&rope, s, "transformer.positions", "learned", "rope", error));
     if (!rope) return VALENCE_OK;
     VL_TRY(make_rope(&m->rope_global, m, s, "transformer.rope_global", error));
     if (!m->window) return VALENCE_OK;
@@ -301,6 +250,7 @@ static vl_status build_transformer(vl_model **out, const vl_store *store, valenc
     vl_transformer *m = vl_alloc_zero(VL_MEM_MODEL, sizeof *m);
     if (!m) return vl_fail_memory(error, sizeof *m, "a model");
     m->head.class = &vl_transformer_class;
+    m->head.part = PART_TOKENS;
     vl_status status = build(m, store, error);
     if (status != VALENCE_OK) {
         close_transformer(&m->head);

@@ -90,8 +90,8 @@ static vl_status encoder_build(vl_model **out, const vl_store *store, valence_er
     VL_TRY(vl_store_expect(store, "output", VL_F32, 2, (int64_t[]){C, CLASSES}, &output, error));
     encoder *m = vl_alloc_zero(VL_MEM_MODEL, sizeof *m);
     if (!m) return vl_fail_memory(error, sizeof *m, "an encoder");
-    *m = (encoder){
-        {&encoder_class, CLASSES, (int32_t)embedding->shape[0]}, embedding->data, output->data};
+    *m = (encoder){{.class = &encoder_class, .K = CLASSES, .inputs = (int32_t)embedding->shape[0]},
+                   embedding->data, output->data};
     *out = &m->head;
     return VALENCE_OK;
 }

@@ -294,21 +294,6 @@ static void refuse(const vl_store *s, vl_status status, const char *word)
     if (!strstr(error.message, word)) fail_msg("'%s' does not name '%s'", error.message, word);
 }
 
-static vl_store *copy_without(const vl_store *s, const char *name, const char *key)
-{
-    vl_store *out;
-    const char *k, *v;
-    assert_int_equal(vl_store_open(&out, NULL), VALENCE_OK);
-    for (size_t i = 0; i < vl_store_meta_count(s); i++) {
-        vl_store_meta_at(s, i, &k, &v);
-        if (strcmp(k, key) != 0) assert_int_equal(vl_store_set(out, k, vl_span_of(v), NULL), VALENCE_OK);
-    }
-    for (size_t i = 0; i < vl_store_count(s); i++)
-        if (strcmp(vl_store_at(s, i)->name, name) != 0)
-            assert_int_equal(vl_store_add(out, vl_store_at(s, i), NULL), VALENCE_OK);
-    return out;
-}
-
 static void test_missing(void **state)
 {
     (void)state;
