@@ -31,7 +31,7 @@ from schemathesis.specs.openapi import checks  # noqa: E402
 
 @pytest.fixture(scope="module")
 def server():
-    with Server("-m", "general", "-m", "movies-nb", "--threads", 2) as s:
+    with Server("-m", "general", "-m", "movies-nb", "--threads", 2, "--admin", "--model-dir", ROOT / "models") as s:
         yield s
         assert s.status("/health/live") == 200
 
@@ -54,6 +54,8 @@ def cases(schema, method, path, mode):
         for key, known in NAMES.items():
             if key in case.path_parameters and choice < 6:
                 case.path_parameters[key] = known[choice % len(known)]
+        if mode is GenerationMode.POSITIVE:
+            give_time(case)
         if path.endswith("infer") and mode is GenerationMode.POSITIVE and choice % 2 == 0:
             fit_shape(case)
         return case
@@ -61,6 +63,14 @@ def cases(schema, method, path, mode):
     if method == "get" and mode is GenerationMode.NEGATIVE:
         return made  # there it is the names that are wrong
     return strategies.tuples(made, strategies.integers(0, 7)).map(name)
+
+
+def give_time(case):
+    """Deadlines that nobody could meet get what they ask for, a 504 or 503: none here."""
+    if case.headers and len(case.headers.get("X-Request-Timeout", "")) < 5:
+        case.headers.pop("X-Request-Timeout", None)
+    if isinstance(case.body, dict) and isinstance(case.body.get("parameters"), dict):
+        case.body["parameters"].pop("timeout", None)
 
 
 def fit_shape(case):
@@ -95,7 +105,8 @@ def test_requests_from_the_schema(schema, server, method, path, mode):
     seen = []
     run(hypothesis.given(case=cases(schema, method, path, GenerationMode.POSITIVE if mode == "right" else GenerationMode.NEGATIVE))(test))()
     print(f"{len(seen)} requests: { {code: seen.count(code) for code in sorted(set(seen))} }")
-    assert mode == "wrong" or seen.count(200) > len(seen) / 10
+    once = path.endswith("/unload")  # a second time there is nothing to unload
+    assert mode == "wrong" or seen.count(200) > len(seen) / 10 or (once and seen.count(200) > 0)
 
 
 def test_lines_from_the_schema(schema, server):
