@@ -13,10 +13,21 @@ static bool grow(valence_context *c, size_t bytes)
     return c->forward != NULL;
 }
 
+/* The context's threads, made when they are first wanted: contexts that only encode have none. */
+static vl_status find_workers(valence_context *c, vl_workers **workers)
+{
+    *workers = NULL;
+    if (c->alone || c->model->threads == 1) return VALENCE_OK;
+    if (!c->workers) VL_TRY(vl_workers_open(&c->workers, c->model->threads, NULL));
+    *workers = c->workers;
+    return VALENCE_OK;
+}
+
 static vl_status run_part(valence_context *c, const vl_batch *part, float *logits)
 {
     const vl_model *m = c->model->model;
-    vl_workers *workers = c->alone ? NULL : c->workers;
+    vl_workers *workers;
+    VL_TRY(find_workers(c, &workers));
     int threads = vl_workers_threads(workers);
     if (!grow(c, m->class->scratch(m, part->B, part->offsets[part->B], threads))) return VALENCE_NO_MEMORY;
     const vl_run run = {c->forward, workers, c->traced ? &c->trace : NULL};
