@@ -24,19 +24,6 @@ static inline vl_x16 gelu(vl_x16 x)
     return vl_x16_fnma(y, vl_x16_exp2(g), vl_x16_max(vl_x16_set(0), x));
 }
 
-/* The same within 2e-6, for results that will be cut to 7 bits. */
-static inline vl_x16 gelu_coarse(vl_x16 x)
-{
-    vl_x16 y = vl_x16_min(vl_x16_set(14), vl_x16_abs(x));
-    vl_x16 g = vl_x16_set(-0x1.00d342p-11f);
-    g = vl_x16_fma(g, y, vl_x16_set(0x1.d899dep-8f));
-    g = vl_x16_fma(g, y, vl_x16_set(-0x1.ab7198p-5f));
-    g = vl_x16_fma(g, y, vl_x16_set(-0x1.d697d4p-2f));
-    g = vl_x16_fma(g, y, vl_x16_set(-0x1.26a8b6p+0f));
-    g = vl_x16_fma(g, y, vl_x16_set(-1.0f));
-    return vl_x16_fnma(y, vl_x16_exp2_coarse(g), vl_x16_max(vl_x16_set(0), x));
-}
-
 /* x / (1 + 2^-z); where z is below -126 nothing is left of x, which must not be infinite there. */
 static inline vl_x16 gated(vl_x16 x, vl_x16 z)
 {

@@ -19,8 +19,7 @@ void vl_dequantize_rows(float *dst, int64_t dst_stride, const int32_t *acc, int6
                         const float *bias, int64_t R, int64_t N, vl_activation a);
 
 /* The same, and each row quantised as by vl_quantize_rows: q: (R,N), q_scale: (R), q_scale may be
- * row_scale. row: scratch for (N) floats. GELU is within 3e-6 max(1, |x|) here: seven bits of it
- * are kept. */
+ * row_scale. row: scratch for (N) floats. The same bytes as by the two calls one after the other. */
 void vl_dequantize_quantize_rows(uint8_t *q, float *q_scale, float *row, const int32_t *acc,
                                  int64_t acc_stride, const float *row_scale, const float *col_scale,
                                  const int32_t *col_sum, const float *bias, int64_t R, int64_t N,

@@ -55,7 +55,7 @@ activated_row(float *row, const int32_t *acc, float row_scale, const float *col_
         if (bias)
             x = vl_x16_add(x,
                            some >= 16 ? vl_x16_load(bias + n) : vl_x16_load_some(bias + n, some));
-        x = a == VL_ACT_GELU ? gelu_coarse(x) : activated(x, a);
+        x = activated(x, a);
         most = vl_x16_max(vl_x16_abs(x), most); /* passes over NaN */
         if (some >= 16) vl_x16_store(row + n, x);
         else vl_x16_store_some(row + n, x, some);

@@ -27,18 +27,7 @@ static inline vl_x16 vl_x16_exp2(vl_x16 x)
     return vl_x16_scale(vl_x16_exp2_polynomial(vl_x16_sub(x, n)), n);
 }
 
-/* The same with a relative error of 3e-6: degree 4. */
-static inline vl_x16 vl_x16_exp2_coarse(vl_x16 x)
-{
-    x = vl_x16_max(vl_x16_set(-126), x);
-    vl_x16 n = vl_x16_round(x), f = vl_x16_sub(x, n);
-    vl_x16 p = vl_x16_fma(vl_x16_set(0x1.3a02ccp-7f), f, vl_x16_set(0x1.c9fc46p-5f));
-    p = vl_x16_fma(p, f, vl_x16_set(0x1.ec0378p-3f));
-    p = vl_x16_fma(p, f, vl_x16_set(0x1.62e12cp-1f));
-    return vl_x16_scale(vl_x16_fma(p, f, vl_x16_set(1)), n);
-}
-
-/* vl_x16_exp2, but 0 below -126, so at -infinity. */
+/* The same, but 0 below -126, so at -infinity. */
 static inline vl_x16 vl_x16_exp2_or_zero(vl_x16 x)
 {
     vl_x16 n = vl_x16_round(x);
