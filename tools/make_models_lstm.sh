@@ -41,10 +41,16 @@ map=0=negative,1=positive
 "$valence" predict -m teacher.safetensors -i "$data/imdb/unsup.tsv.zst" -o unsup.tsv --keep text
 awk -F'\t' 'NR == 1 { print "label\ttext" } NR > 1 && $3 >= 0.8 { print $2 "\t" $6 }' unsup.tsv > pseudo.tsv
 
-if [ ! -f movies.safetensors ]; then
+# First the middle cut out of long reviews, then nearly whole ones and true labels only.
+if [ ! -f movies-1.safetensors ]; then
     "$valence" train lstm --data imdb_train.tsv@$map --data pseudo.tsv:weight=0.5 --dev imdb_dev.tsv@$map \
         --embeddings words.safetensors --epochs 2 --max-length 256 --measures 4 --batch-texts 64 \
-        --curve movies --resume -o movies.safetensors
+        --curve movies-1 --resume -o movies-1.safetensors
+fi
+if [ ! -f movies.safetensors ]; then
+    "$valence" train lstm --data imdb_train.tsv@$map --dev imdb_dev.tsv@$map --continue movies-1.safetensors \
+        --epochs 1.5 --rate 0.0005 --max-length 600 --measures 4 --batch-texts 64 \
+        --curve movies-2 --resume -o movies.safetensors
 fi
 
 # The sets of models/general (make_models.sh): two-class ones count a tenth, or neutral texts would drown.
@@ -61,10 +67,18 @@ for s in games_steam movie_docs pros_cons uci_sentences airline_skytrax amazon_b
 done
 general="$general --data sst5/train.tsv.zst@0=negative,1=negative,2=neutral,3=positive,4=positive"
 general="$general --data imdb/train.tsv.zst@$map:weight=0.1"
-if [ ! -f "$work/general.safetensors" ]; then
+if [ ! -f "$work/general-1.safetensors" ]; then
     # shellcheck disable=SC2086
     "$valence" train lstm $general --balance --balance-power 0.7 --embeddings "$work/words.safetensors" --epochs 2 \
-        --max-length 96 --measures 3 --batch-texts 256 --curve "$work/general" --resume -o "$work/general.safetensors"
+        --max-length 96 --measures 3 --batch-texts 256 --curve "$work/general-1" --resume \
+        -o "$work/general-1.safetensors"
+fi
+if [ ! -f "$work/general.safetensors" ]; then
+    # shellcheck disable=SC2086
+    "$valence" train lstm $general --balance --balance-power 0.5 --continue "$work/general-1.safetensors" \
+        --epochs 0.6 --rate 0.0005 --seed 2 --warmup 0.02 --word-dropout 0.05 --input-dropout 0.1 --dropout 0.3 \
+        --max-length 160 --measures 4 --batch-texts 128 --curve "$work/general-2" --resume \
+        -o "$work/general.safetensors"
 fi
 
 for name in movies general; do
