@@ -154,5 +154,7 @@ int cli_serve(int argc, char **argv, const vl_predictor *predictor)
     o.predictor = predictor;
     o.listening = tell;
     vl_log_listen(say, NULL);
+    if (o.admin && !o.front.key_file)
+        vl_log(VL_LOG_WARNING, "--admin without --api-key-file: whoever can connect may load and unload models");
     return vl_server_run(&o, &error) == VALENCE_OK ? CLI_OK : cli_fail("%s", error.message);
 }

@@ -153,6 +153,7 @@ vl_status vl_answer_members(vl_ask *a, const vl_result *r)
         VL_TRY(write_classes(a, out, p->logits));
     }
     if (p->empty) VL_TRY(vl_buffer_append_text(out, ",\"empty\":true"));
+    if (p->truncated) VL_TRY(vl_buffer_append_text(out, ",\"truncated\":true"));
     if (r->explanation) VL_TRY(write_explanation(a, out, r->text, r->explanation));
     VL_TRY(vl_buffer_append_text(out, ",\"model\":"));
     return vl_json_write_string(out, vl_span_of(a->model->name));

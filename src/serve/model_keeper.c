@@ -79,11 +79,15 @@ static vl_status go_on_with(vl_model_keeper *k, vl_served_model *const *models, 
 
 /* ---- Loading --------------------------------------------------------------------------------- */
 
-static void tell(const char *name, vl_status status, uint64_t version, double seconds, const valence_error *error)
+static void tell(const char *name, bool is_new, vl_status status, uint64_t version, double seconds,
+                 const valence_error *error)
 {
     if (status == VALENCE_OK)
-        vl_log(VL_LOG_INFO, "model '%.100s' loaded, version %llu, in %.3f s", name, (unsigned long long)version, seconds);
-    else vl_log(VL_LOG_WARNING, "model '%.100s' cannot be loaded and stays as it was: %s", name, error->message);
+        vl_log(VL_LOG_INFO, "model '%.100s' loaded, version %llu, in %.3f s", name,
+               (unsigned long long)version, seconds);
+    else
+        vl_log(VL_LOG_WARNING, "model '%.100s' cannot be loaded%s: %s", name,
+               is_new ? "" : " and stays as it was", error->message);
 }
 
 /* Puts a model opened again, or (at the end) a new one, into a new set. */
@@ -103,10 +107,11 @@ static vl_status load(vl_model_keeper *k, int index, const char *name, const cha
                       uint64_t version, valence_error *error)
 {
     vl_served_model *m;
+    bool is_new = index == k->current->count;
     double began = vl_clock_seconds();
     vl_status status = vl_served_model_open(&m, name, source, version, &k->options.needs, error);
     if (status == VALENCE_OK) status = put_model(k, index, m, error);
-    tell(name, status, version, vl_clock_seconds() - began, error);
+    tell(name, is_new, status, version, vl_clock_seconds() - began, error);
     return status;
 }
 

@@ -11,9 +11,10 @@ import subprocess
 import threading
 import time
 
-from support import SANITIZED, command, environment
+from support import ROOT, SANITIZED, command, environment
 
 PATIENCE = 60 if SANITIZED else 20
+TSAN = f"suppressions={ROOT / 'tests' / 'tsan.supp'} {os.environ.get('TSAN_OPTIONS', '')}"
 
 
 class Server:
@@ -24,7 +25,7 @@ class Server:
         line = command("serve", "--port", 0, *options)
         self.process = subprocess.Popen([program, *line[2:]] if program else line, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                                        errors="replace", env=environment(**(env or {})))
+                                        errors="replace", env=environment(TSAN_OPTIONS=TSAN, **(env or {})))
         self.lines, self.said = [], queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
         self.port = self._port() if wait else None

@@ -1,4 +1,5 @@
 """Slow models behind `valence serve`: their queue, batches, deadlines, clients that leave, and all routes on top."""
+import concurrent.futures
 import contextlib
 import json
 import re
@@ -8,10 +9,10 @@ import time
 
 import pytest
 
-from observing import series
+from observing import Observed, series
 from serving import PATIENCE, chunked, get, post, request
 from slow import SlowServer, lines
-from support import SANITIZED, strict_json, valence
+from support import ROOT, SANITIZED, strict_json, valence
 
 SLOWER = 4 if SANITIZED else 1  # times that are bounds from above
 TEXTS = ["a great film", "an awful, awful film", "", "caf\u00e9 \U0001f600", "plain", "so good " * 40]
@@ -137,6 +138,43 @@ def test_pipelined():
         answers = [c.answer().json() for _ in range(6)]
         assert [a["model"] for a in answers] == ["slow", "general"] * 3
         assert [len(a["probabilities"]) for a in answers] == [1, 1, 2, 2, 3, 3]
+
+
+TRANSFORMERS = sorted(p.parent for p in (ROOT / "tests" / "golden" / "transformers").glob("*/golden.json"))
+
+
+@pytest.mark.parametrize("folder", TRANSFORMERS, ids=lambda f: f.name)
+def test_transformers(folder):
+    """Real slow models: the answers of `valence predict`, alone, together, in a stream, and after a reload."""
+    texts = ["A wonderful, moving film!", "the plot was dull and the acting worse .", "caf\u00e9 \U0001f600", "not bad at all", "good " * 300]
+    data = "".join(t + "\n" for t in texts)
+    offline = [r["probabilities"] for r in valence("predict", "-m", folder, "-", "--format", "jsonl", input=data).jsonl()]
+
+    def right(answers):
+        assert len(answers) == len(texts)
+        for answer, probabilities in zip(answers, offline):
+            assert answer["probabilities"] == pytest.approx(probabilities, abs=6e-5)
+
+    with Observed("-m", "general", "-m", folder, "--cache-size", 0) as s:
+        def ask(value, path="/predict"):
+            status, _, body = s.ask("POST", path, value if isinstance(value, bytes) else json.dumps(value).encode())
+            assert status == 200, body
+            return body
+
+        for round in (2, 3):
+            right(json.loads(ask({"texts": texts, "model": folder.name}))["predictions"])
+            right([json.loads(line) for line in ask(lines({"text": t, "model": folder.name} for t in texts), "/predict/batch").splitlines()])
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                found = list(pool.map(lambda i: json.loads(ask({"text": texts[i % 5], "model": folder.name})), range(40)))
+            for i in range(0, 40, 5):
+                right(found[i:i + 5])
+            s.signal(signal.SIGHUP)
+            wait_for(lambda: f'valence_model_info{{model="{folder.name}",version="{round}"' in s.metrics())
+        cut = json.loads(ask({"text": texts[4], "model": folder.name, "truncate": True}))
+        assert cut["truncated"] is True
+        why = json.loads(ask({"text": texts[0], "model": folder.name, "explain": True}))
+        assert [texts[0].encode()[r["start"]:r["end"]].decode() for r in why["explanation"]] == [r["text"] for r in why["explanation"]]
+        assert series(s.metrics(), f'valence_batch_tokens_sum{{model="{folder.name}"}}') > 500
 
 
 # ---- Batches -------------------------------------------------------------------------------------
