@@ -20,6 +20,7 @@
 
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "kernels/gemm.h"
 #include "kernels/matmul.h"
 
 #if DNNL_VERSION_MAJOR != 2
@@ -50,6 +51,7 @@
     X(primitive_create)                                                                            \
     X(primitive_destroy)                                                                           \
     X(primitive_execute)                                                                           \
+    X(sgemm)                                                                                       \
     X(stream_wait)
 
 static struct {
@@ -471,4 +473,21 @@ vl_status vl_onednn_run(const vl_onednn_matrix *m, void *dst, const void *src, i
         M -= rows;
     }
     return VALENCE_OK;
+}
+
+/* ---- Products whose operands change (gemm.h) --------------------------------------------------- */
+
+vl_status vl_onednn_gemm_open(valence_error *error)
+{
+    pthread_mutex_lock(&lock);
+    vl_status status = open_library(error);
+    pthread_mutex_unlock(&lock);
+    return status;
+}
+
+bool vl_onednn_gemm(float *C, const float *A, const float *B, const vl_gemm *s)
+{
+    if (!seat_here()) return false; /* holds the thread's OpenMP to one */
+    return dnnl.sgemm(s->transpose_a ? 'T' : 'N', s->transpose_b ? 'T' : 'N', s->M, s->N, s->K, 1, A, s->lda, B,
+                      s->ldb, s->add ? 1 : 0, C, s->ldc) == dnnl_success;
 }

@@ -131,6 +131,11 @@ static inline vl_x16 vl_x16_copysign(vl_x16 x, vl_x16 sign)
                        _mm256_or_ps(_mm256_andnot_ps(bit, x.b), _mm256_and_ps(bit, sign.b)));
 }
 
+static inline vl_x16 vl_x16_sqrt(vl_x16 x)
+{
+    return VL_X16_BOTH(_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b));
+}
+
 static inline vl_x16 vl_x16_round(vl_x16 x)
 {
     enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };

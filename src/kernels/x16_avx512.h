@@ -117,6 +117,11 @@ static inline vl_x16 vl_x16_copysign(vl_x16 x, vl_x16 sign)
         _mm512_ternarylogic_epi32(low, _mm512_castps_si512(x), _mm512_castps_si512(sign), 0xCA));
 }
 
+static inline vl_x16 vl_x16_sqrt(vl_x16 x)
+{
+    return _mm512_sqrt_ps(x);
+}
+
 /* Nearest integer, ties to even. */
 static inline vl_x16 vl_x16_round(vl_x16 x)
 {

@@ -19,6 +19,8 @@ int check_rope(void);
 int check_attention(void);
 int check_lstm(void);
 int check_lstm_back(void);
+int check_gemm(void);
+int check_descent(void);
 
 static const struct {
     const char *name;
@@ -38,6 +40,8 @@ static const struct {
     {"attention", check_attention},
     {"lstm", check_lstm},
     {"lstm_back", check_lstm_back},
+    {"gemm", check_gemm},
+    {"descent", check_descent},
 };
 
 int main(int argc, char **argv)
