@@ -106,13 +106,13 @@ typedef struct piece_builder {
 static vl_status add_record(reading *r, piece_builder *b, const vl_record *record,
                             valence_error *error)
 {
-    vl_span label = record->label;
+    vl_span label = r->options->unlabelled ? vl_span_of("text") : record->label;
     int32_t number;
     if (!label.ptr || label.len == 0) {
         b->empty++;
         return VALENCE_OK;
     }
-    VL_TRY(vl_dataset_label(r->spec, label, &label, error));
+    if (!r->options->unlabelled) VL_TRY(vl_dataset_label(r->spec, label, &label, error));
     if (!label.ptr) return VALENCE_OK; /* dropped by the map */
     VL_TRY(cached_label(r, &b->cache, label, &number, error));
     vl_example e = {.text = {(const char *)b->texts.len, record->text.len}, .group = number,
@@ -335,7 +335,7 @@ static vl_status check_size(const vl_corpus *c, const vl_corpus_options *options
         return vl_fail(error, VALENCE_ARGUMENT, "'%.200s'%s: no labelled text (%llu rows have an empty "
                        "label)", specs->path, sets > 1 ? " and the others" : "",
                        (unsigned long long)c->skipped_empty);
-    if (!options->labels && !options->one_label && c->K < 2)
+    if (!options->labels && !options->one_label && !options->unlabelled && c->K < 2)
         return vl_fail(error, VALENCE_ARGUMENT, "the data has one label only ('%.60s'): a model needs "
                        "two", c->labels[0]);
     if ((int64_t)sets * c->K > VL_GROUPS_MAX)

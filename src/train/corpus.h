@@ -44,6 +44,7 @@ typedef struct vl_corpus_options {
     double balance;    /* exponent of that: 1 fully, 0 not at all */
     bool skip_bad;     /* else a malformed row is an error */
     bool one_label;    /* a single label will do: the data is part of something larger */
+    bool unlabelled;   /* labels are not looked at: every row counts, under one label, "text" */
 } vl_corpus_options;
 
 vl_corpus_options vl_corpus_options_defaults(void);
