@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/threshold_report.h"
+#include "cli/train_neural.h"
 #include "formats/safetensors.h"
 #include "train/card.h"
 #include "train/classic.h"
@@ -295,6 +296,9 @@ int cmd_train(int argc, char **argv)
     train_options o;
     valence_error error;
     command_line(command, sizeof command, argc, argv);
+    if (argc > 1 && strcmp(argv[1], "embeddings") == 0) return cli_train_embeddings(argc - 1, argv + 1, command);
+    if (argc > 1 && (strcmp(argv[1], "lstm") == 0 || strcmp(argv[1], "transformer") == 0))
+        return cli_train_neural(argc - 1, argv + 1, command);
     train_defaults(&o);
     int first = parse(&o, argc, argv);
     if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
