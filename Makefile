@@ -44,7 +44,7 @@ LLHTTP_OBJ := $(patsubst %,$(O)/llhttp/%.o,api http llhttp) # Debian ships its C
 LIB_OBJ  := $(patsubst src/%,$(O)/%.o,$(basename $(LIB_SRC)))
 CLI_OBJ  := $(patsubst src/%.c,$(O)/%.o,$(CLI_SRC)) $(LLHTTP_OBJ)
 
-.PHONY: all demo check test bench fuzz models examples install clean layers format deps-build deps-test deps-bench
+.PHONY: all demo check test bench fuzz models models-lstm examples install clean layers format deps-build deps-test deps-bench
 .DEFAULT_GOAL := all
 .SECONDARY:
 
@@ -172,6 +172,9 @@ fuzz: $(FUZZ_ONLY:%=build/fuzz/%)
 
 models: all
 	tools/make_models.sh $(O)/valence $(SETS)
+
+models-lstm: all
+	tools/make_models_lstm.sh $(O)/valence
 
 bench: deps-bench all $(KERNELS)
 	python3 bench/bench.py --build $(O)

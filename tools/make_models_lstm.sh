@@ -1,0 +1,87 @@
+#!/bin/sh
+# make_models_lstm.sh VALENCE: trains movies-lstm and general-lstm on the data sets in $DATA (../shared/data), into
+# $MODELS (models/). What lies between is kept in $WORK (build/models-lstm): a run that was stopped goes on from there.
+# About an hour on eight cores, most of it the two LSTMs.
+#   1. a vocabulary and word vectors of film reviews, other reviews and tweets, no labels looked at
+#   2. of IMDb's training half, blocks of 250 numbers by turns: nine tenths to learn from, one to measure on, so that
+#      no film is on both sides
+#   3. a logistic model of the nine tenths labels the unlabelled film reviews; those it is sure of (p >= 0.8) are
+#      learnt from, too, at half weight
+#   4. the two LSTMs, then 8-bit integers
+set -eu
+valence=$(realpath "$1")
+models=$(realpath "${MODELS:-$(dirname "$0")/../models}")
+data=$(realpath "${DATA:-$(dirname "$0")/../../shared/data}") || {
+    echo "No data: get the public sets (docs/data.md) and set DATA to their folder." >&2
+    exit 1
+}
+work=${WORK:-$(dirname "$0")/../build/models-lstm}
+mkdir -p "$work"
+work=$(realpath "$work")
+
+cd "$data"
+if [ ! -f "$work/words.safetensors" ]; then
+    words=""
+    for f in imdb/train.tsv imdb/unsup.tsv text/reviews_amazon.txt text/reviews_apps.txt text/tweets.txt \
+        amazon_mtl/train.tsv amazon_stars/train.tsv tweets_semeval/train.tsv reddit_goemotions/train.tsv \
+        sst5/train.tsv tweets_tse/train.tsv reviews_yelp/train.tsv tweets_airline/train.tsv; do
+        words="$words --data $f.zst"
+    done
+    # shellcheck disable=SC2086
+    "$valence" train embeddings $words --epochs 5 -o "$work/words.safetensors"
+fi
+
+cd "$work"
+zstd -dcq "$data/imdb/train.tsv.zst" | awk -F'\t' '
+    NR == 1 { print > "imdb_train.tsv"; print > "imdb_dev.tsv"; next }
+    { n = split($3, part, "/"); split(part[n], id, "_")
+      print > (int(id[1] / 250) % 10 == 3 ? "imdb_dev.tsv" : "imdb_train.tsv") }'
+map=0=negative,1=positive
+"$valence" train logistic --data imdb_train.tsv@$map --dev imdb_dev.tsv@$map -o teacher.safetensors
+"$valence" predict -m teacher.safetensors -i "$data/imdb/unsup.tsv.zst" -o unsup.tsv --keep text
+awk -F'\t' 'NR == 1 { print "label\ttext" } NR > 1 && $3 >= 0.8 { print $2 "\t" $6 }' unsup.tsv > pseudo.tsv
+
+# First the middle cut out of long reviews, then nearly whole ones and true labels only.
+if [ ! -f movies-1.safetensors ]; then
+    "$valence" train lstm --data imdb_train.tsv@$map --data pseudo.tsv:weight=0.5 --dev imdb_dev.tsv@$map \
+        --embeddings words.safetensors --epochs 2 --max-length 256 --measures 4 --batch-texts 64 \
+        --curve movies-1 --resume -o movies-1.safetensors
+fi
+if [ ! -f movies.safetensors ]; then
+    "$valence" train lstm --data imdb_train.tsv@$map --dev imdb_dev.tsv@$map --continue movies-1.safetensors \
+        --epochs 1.5 --rate 0.0005 --max-length 600 --measures 4 --batch-texts 64 \
+        --curve movies-2 --resume -o movies.safetensors
+fi
+
+# The sets of models/general (make_models.sh): two-class ones count a tenth, or neutral texts would drown.
+cd "$data"
+general=""
+for s in clothing_womens reddit_goemotions tweets_tse amazon_devices amazon_stars finance_phrasebank \
+    hotels_datafiniti restaurants_zomato reviews_yelp tweets_airline tweets_brands tweets_sanders \
+    tweets_selfdriving tweets_semeval; do
+    general="$general --data $s/train.tsv.zst"
+done
+for s in games_steam movie_docs pros_cons uci_sentences airline_skytrax amazon_blitzer amazon_mtl apps_android \
+    hotels_opspam phrases_mpqa; do
+    general="$general --data $s/train.tsv.zst:weight=0.1"
+done
+general="$general --data sst5/train.tsv.zst@0=negative,1=negative,2=neutral,3=positive,4=positive"
+general="$general --data imdb/train.tsv.zst@$map:weight=0.1"
+if [ ! -f "$work/general-1.safetensors" ]; then
+    # shellcheck disable=SC2086
+    "$valence" train lstm $general --balance --balance-power 0.7 --embeddings "$work/words.safetensors" --epochs 2 \
+        --max-length 96 --measures 3 --batch-texts 256 --curve "$work/general-1" --resume \
+        -o "$work/general-1.safetensors"
+fi
+if [ ! -f "$work/general.safetensors" ]; then
+    # shellcheck disable=SC2086
+    "$valence" train lstm $general --balance --balance-power 0.5 --continue "$work/general-1.safetensors" \
+        --epochs 0.6 --rate 0.0005 --seed 2 --warmup 0.02 --word-dropout 0.05 --input-dropout 0.1 --dropout 0.3 \
+        --max-length 160 --measures 4 --batch-texts 128 --curve "$work/general-2" --resume \
+        -o "$work/general.safetensors"
+fi
+
+for name in movies general; do
+    "$valence" quantize -m "$work/$name.safetensors" --type i8 -o "$models/$name-lstm.safetensors"
+done
+ls -l "$models"
