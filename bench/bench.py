@@ -9,7 +9,7 @@
 Exit status: 0 ok, 1 a figure is worse than the baseline allows or valence failed, 2 usage.
 The targets are shown, not enforced. Python's standard library only; the peers live in build/venv."""
 import argparse, datetime, json, os, platform, shutil, subprocess, sys, time
-import parts_accuracy, parts_serve, parts_speed, parts_train, parts_transformer, report
+import parts_accuracy, parts_lstm, parts_serve, parts_speed, parts_train, parts_transformer, report
 from inputs import Inputs
 from measure import Failed, Lab
 
@@ -19,7 +19,7 @@ BASELINE = "bench/baseline.json"
 PARTS = {"accuracy_imdb": parts_accuracy.imdb, "general": parts_accuracy.general, "train": parts_speed.train,
          "score": parts_speed.score, "latency": parts_speed.latency, "startup": parts_speed.startup,
          "memory": parts_speed.memory, "kernels": parts_speed.kernels, "serve": parts_serve.serve,
-         "transformer": parts_transformer.transformer, "train_lstm": parts_train.train_lstm}
+         "transformer": parts_transformer.transformer, "lstm": parts_lstm.lstm, "train_lstm": parts_train.train_lstm}
 
 
 class Bench:
