@@ -31,25 +31,26 @@ typedef struct run {
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
-static void *take(char **at, size_t bytes)
+/* The next bytes of memory; NULL: they are only counted. */
+static void *take(char *memory, size_t *used, size_t bytes)
 {
-    void *here = *at;
-    *at += (bytes + 63) & ~(size_t)63;
+    void *here = memory ? memory + *used : NULL;
+    *used += (bytes + 63) & ~(size_t)63;
     return here;
 }
 
 static size_t lay_out(run *r, const vl_lstm *l, char *memory)
 {
     const size_t in = (size_t)l->in, P = (size_t)l->U * G;
-    char *at = memory;
-    r->x = take(&at, ROOM * in * sizeof(float));
-    r->typed = take(&at, ROOM * in * sizeof(uint16_t));
-    r->row_scale = take(&at, ROWS * sizeof(float));
-    r->z = take(&at, ROOM * 4 * P * sizeof(float));
-    for (int i = 0; i < 2; i++) r->h[i] = take(&at, TEXTS * P * sizeof(float));
-    r->c = take(&at, TEXTS * P * sizeof(float));
-    r->step = take(&at, vl_lstm_scratch(l->U, TEXTS));
-    return (size_t)(at - memory);
+    size_t used = 0;
+    r->x = take(memory, &used, ROOM * in * sizeof(float));
+    r->typed = take(memory, &used, ROOM * in * sizeof(uint16_t));
+    r->row_scale = take(memory, &used, ROWS * sizeof(float));
+    r->z = take(memory, &used, ROOM * 4 * P * sizeof(float));
+    for (int i = 0; i < 2; i++) r->h[i] = take(memory, &used, TEXTS * P * sizeof(float));
+    r->c = take(memory, &used, TEXTS * P * sizeof(float));
+    r->step = take(memory, &used, vl_lstm_scratch(l->U, TEXTS));
+    return used;
 }
 
 size_t vl_lstm_run_bytes(const vl_lstm *l)

@@ -37,7 +37,7 @@ typedef struct pass {
     int32_t *sorted, *text; /* (B) by length; and group by group */
     float *states[2];       /* (T,2H) of layers in turn, or NULL */
     float *pooled;          /* (B,F), and room for a block of rows behind */
-    vl_row_scratch rows;    /* of the head */
+    void *rows;             /* of the head: vl_row_scratch's */
     float *hidden;          /* (VL_ROW_BLOCK,D) of the head */
     double (*seconds)[3];   /* (threads) */
     char *own;              /* (threads) blocks of own_bytes */
@@ -52,10 +52,11 @@ static size_t up(size_t bytes)
     return (bytes + 63) & ~(size_t)63;
 }
 
-static void *take(char **at, size_t bytes)
+/* The next bytes of memory; NULL: they are only counted. */
+static void *take(char *memory, size_t *used, size_t bytes)
 {
-    void *here = *at;
-    *at += up(bytes);
+    void *here = memory ? memory + *used : NULL;
+    *used += up(bytes);
     return here;
 }
 
@@ -80,16 +81,17 @@ static int64_t gates_width(const vl_lstm_model *m)
     return 4 * (int64_t)m->layer->U * VL_LSTM_GROUP;
 }
 
-static void lay_out_words(words *w, char **at, const vl_lstm_model *m, int64_t T)
+static void lay_out_words(words *w, const vl_lstm_model *m, int64_t T, char *memory, size_t *used)
 {
     const size_t most = (size_t)T / 2;
     *w = (words){0};
     if (T < WORDS_FROM) return;
-    w->seen = take(at, (size_t)m->head.inputs * sizeof *w->seen);
-    w->id = take(at, most * sizeof *w->id);
-    w->place = take(at, (size_t)T * sizeof *w->place);
+    w->seen = take(memory, used, (size_t)m->head.inputs * sizeof *w->seen);
+    w->id = take(memory, used, most * sizeof *w->id);
+    w->place = take(memory, used, (size_t)T * sizeof *w->place);
     for (int i = 0; i < 2; i++) /* the last block of products wants a whole block's room */
-        w->products[i] = take(at, (most + VL_LSTM_ROOM) * (size_t)gates_width(m) * sizeof(float));
+        w->products[i] =
+            take(memory, used, (most + VL_LSTM_ROOM) * (size_t)gates_width(m) * sizeof(float));
 }
 
 static bool keeps_states(const vl_lstm_model *m)
@@ -97,25 +99,35 @@ static bool keeps_states(const vl_lstm_model *m)
     return m->layers > 1 || m->attention;
 }
 
+/* Of the head's layers: the most columns, and the most entries of a row. */
+static int64_t widest(const vl_lstm_model *m)
+{
+    return m->out.K > m->head.K ? m->out.K : m->head.K;
+}
+
+static int64_t deepest(const vl_lstm_model *m)
+{
+    return m->F > m->out.K ? m->F : m->out.K;
+}
+
 static size_t lay_out(pass *p, const vl_lstm_model *m, int32_t B, int64_t T, int threads,
                       char *memory)
 {
     const size_t D = (size_t)m->out.K;
-    const int64_t widest = m->out.K > m->head.K ? m->out.K : m->head.K,
-                  deepest = m->F > m->out.K ? m->F : m->out.K;
     const size_t state = keeps_states(m) ? (size_t)T * 2 * (size_t)m->H * sizeof(float) : 0;
-    char *at = memory;
-    lay_out_words(&p->words, &at, m, T);
-    p->sorted = take(&at, (size_t)B * sizeof *p->sorted);
-    p->text = take(&at, (size_t)B * sizeof *p->text);
-    for (int i = 0; i < 2; i++) p->states[i] = state && i < m->layers ? take(&at, state) : NULL;
-    p->pooled = take(&at, (size_t)(B + VL_ROW_BLOCK) * (size_t)m->F * sizeof *p->pooled);
-    p->rows = vl_row_scratch_in(take(&at, vl_row_scratch_bytes(widest, deepest)), deepest);
-    p->hidden = take(&at, VL_ROW_BLOCK * D * sizeof *p->hidden);
-    p->seconds = take(&at, (size_t)threads * sizeof *p->seconds);
+    size_t used = 0;
+    lay_out_words(&p->words, m, T, memory, &used);
+    p->sorted = take(memory, &used, (size_t)B * sizeof *p->sorted);
+    p->text = take(memory, &used, (size_t)B * sizeof *p->text);
+    for (int i = 0; i < 2; i++)
+        p->states[i] = state && i < m->layers ? take(memory, &used, state) : NULL;
+    p->pooled = take(memory, &used, (size_t)(B + VL_ROW_BLOCK) * (size_t)m->F * sizeof *p->pooled);
+    p->rows = take(memory, &used, vl_row_scratch_bytes(widest(m), deepest(m)));
+    p->hidden = take(memory, &used, VL_ROW_BLOCK * D * sizeof *p->hidden);
+    p->seconds = take(memory, &used, (size_t)threads * sizeof *p->seconds);
     p->own_bytes = own_bytes(m);
-    p->own = take(&at, (size_t)threads * p->own_bytes);
-    return (size_t)(at - memory);
+    p->own = take(memory, &used, (size_t)threads * p->own_bytes);
+    return used;
 }
 
 size_t vl_lstm_model_scratch(const vl_model *model, int32_t B, int64_t T, int threads)
@@ -234,13 +246,14 @@ static void run_unit(void *argument, int64_t index, int thread)
                                  index % 2};
     const vl_lstm_source source = source_of(p, order.reverse);
     vl_lstm_sink sink = {0};
-    char *at = own_memory(p, thread);
+    char *own = own_memory(p, thread);
+    size_t used = 0;
     if (p->layer < last || m->attention) sink.states = p->states[p->layer % 2];
     if (p->layer == last && !m->attention) {
-        sink.max = take(&at, states_bytes(m));
-        sink.sum = take(&at, states_bytes(m));
+        sink.max = take(own, &used, states_bytes(m));
+        sink.sum = take(own, &used, states_bytes(m));
     }
-    vl_status status = vl_lstm_run(&m->layer[p->layer], &order, &source, &sink, at,
+    vl_status status = vl_lstm_run(&m->layer[p->layer], &order, &source, &sink, own + used,
                                    p->traced ? p->seconds[thread] : NULL);
     if (status == VALENCE_OK && sink.max) pool(p, &order, sink.max, sink.sum);
     note(p, status);
@@ -280,15 +293,16 @@ static void attend(void *argument, int64_t b, int thread)
 static vl_status run_head(const pass *p, float *logits)
 {
     const vl_lstm_model *m = p->m;
+    const vl_row_scratch rows = vl_row_scratch_in(p->rows, deepest(m));
     for (int32_t b = 0; b < p->batch->B; b += BLOCK) {
         const int64_t n = p->batch->B - b < BLOCK ? p->batch->B - b : BLOCK;
         const float *x = p->pooled + b * m->F;
         if (m->has_dense) {
-            VL_TRY(vl_projection_run(&m->dense, p->hidden, m->out.K, x, n, VL_ACT_RELU, &p->rows));
+            VL_TRY(vl_projection_run(&m->dense, p->hidden, m->out.K, x, n, VL_ACT_RELU, &rows));
             x = p->hidden;
         }
         float *to = logits + (int64_t)b * m->head.K;
-        VL_TRY(vl_projection_run(&m->out, to, m->head.K, x, n, VL_ACT_NONE, &p->rows));
+        VL_TRY(vl_projection_run(&m->out, to, m->head.K, x, n, VL_ACT_NONE, &rows));
     }
     return VALENCE_OK;
 }
