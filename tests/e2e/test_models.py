@@ -60,8 +60,9 @@ def test_every_shipped_model_with_plausible_figures(cache):
         assert 0 < row["load_ms"] < 10000
         # most predictions take about p50: the rate must fit to it
         assert 0.1 < row["texts_per_second"] * row["latency_p50_us"] / 1e6 < 3
-        # its pages are read to check the file: all of them are resident
-        assert 0.9 * row["bytes"] < row["memory_bytes"] < row["bytes"] + (200e6 if SANITIZED else 5e6)
+        # its pages are read to check the file: all of them are resident; neural weights are packed beside them
+        more = 200e6 if SANITIZED else 20e6 if row["family"] == "lstm" else 5e6
+        assert 0.9 * row["bytes"] < row["memory_bytes"] < row["bytes"] + more
         assert 0 <= row["memory_private_bytes"] <= row["memory_bytes"]
 
 
@@ -202,7 +203,7 @@ def entries(tmp_path_factory):
     """What the cache says of each shipped model."""
     env = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("entries"))}
     found = {}
-    for name in ("movies-lr", "movies-nb", "general", "general-nb"):
+    for name in SHIPPED:
         models(env, "--only", name)
         found[name] = kept(env)[-1]
     return found
@@ -210,8 +211,10 @@ def entries(tmp_path_factory):
 
 @pytest.fixture
 def made(entries, cache, tmp_path):
-    """Figures of our own making: two classes, latencies 10 and 30 ms, memories 50 and 5 MB; three: 1 us and 1 MB."""
-    wanted = {"movies-lr": (0.010, 50e6), "movies-nb": (0.030, 5e6), "general": (1e-6, 1e6), "general-nb": (1e-6, 1e6)}
+    """Figures of our own making: two classes, latencies 10 and 30 ms, memories 50 and 5 MB; three: 1 us and 1 MB;
+    the LSTMs are slow and large."""
+    wanted = {"movies-lr": (0.010, 50e6), "movies-nb": (0.030, 5e6), "general": (1e-6, 1e6), "general-nb": (1e-6, 1e6),
+              "movies-lstm": (0.9, 900e6), "general-lstm": (0.9, 900e6)}
     changed = [{**entries[name], "p50_seconds": p99 / 2, "p99_seconds": p99, "memory_bytes": memory, "private_bytes": 9}
                for name, (p99, memory) in wanted.items()]
     path = tmp_path / "cache" / CACHE
