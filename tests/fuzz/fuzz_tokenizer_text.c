@@ -64,9 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char *const paths[TOKENIZERS] = {"tests/golden/tokenizer_bert.json",
                                                   "tests/golden/tokenizer_roberta.json",
                                                   "tests/golden/tokenizer_modern.json"};
-    for (int i = 0; i < TOKENIZERS; i++) {
-        if (!subjects[i].t) open_subject(&subjects[i], paths[i]);
-        check(&subjects[i], (vl_span){(const char *)data, size});
-    }
+    size_t i = size % TOKENIZERS; /* one at a time is three times as many inputs */
+    if (!subjects[i].t) open_subject(&subjects[i], paths[i]);
+    check(&subjects[i], (vl_span){(const char *)data, size});
     return 0;
 }
