@@ -19,7 +19,8 @@ BASELINE = "bench/baseline.json"
 PARTS = {"accuracy_imdb": parts_accuracy.imdb, "general": parts_accuracy.general, "train": parts_speed.train,
          "score": parts_speed.score, "latency": parts_speed.latency, "startup": parts_speed.startup,
          "memory": parts_speed.memory, "kernels": parts_speed.kernels, "serve": parts_serve.serve,
-         "transformer": parts_transformer.transformer, "lstm": parts_lstm.lstm, "train_lstm": parts_train.train_lstm}
+         "transformer": parts_transformer.transformer, "lstm": parts_lstm.lstm,
+         "train_lstm": parts_train.train_lstm}
 
 
 class Bench:

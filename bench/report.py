@@ -48,6 +48,10 @@ TARGETS = [
     ("DistilBERT int8, load ms", both("distilbert.i8.{t}.load_ms"), "<=", 100),
     ("MiniLM int8, 128 tokens, of ONNX Runtime's time", both("minilm.i8.{t}.128.of_ort"), "<=", 0.6),
     ("256 reviews, DistilBERT int8, times ONNX Runtime", ["transformer.distilbert.i8.mixed.over_ort"], ">=", 2),
+    ("LSTM float32, 1 text, times ONNX Runtime's float32", ["lstm.f32.t2.1.over_ort"], ">=", 1.5),
+    ("LSTM float32, 32 texts, times ONNX Runtime's float32", ["lstm.f32.t2.32.over_ort"], ">=", 1.3),
+    ("LSTM int8, 1 text, times ONNX Runtime's float32", ["lstm.i8.t2.1.over_ort"], ">=", 2),
+    ("LSTM int8, 32 texts, times ONNX Runtime's float32", ["lstm.i8.t2.32.over_ort"], ">=", 2),
 ]
 
 

@@ -42,8 +42,9 @@ static void made_settings(made_transformer *m, const made_shape *s)
 
 static void made_layer(made_transformer *m, const made_shape *s, int n)
 {
-    static const char *const names[] = {"attention.query", "attention.key", "attention.value", "attention.output",
-                                        "ffn.gate", "ffn.up", "ffn.down"};
+    static const char *const names[] = {"attention.query",  "attention.key", "attention.value",
+                                        "attention.output", "ffn.gate",      "ffn.up",
+                                        "ffn.down"};
     char full[100];
     bool bias = !s->pre_norm;
     for (int i = 0; i < 7; i++) {

@@ -1,6 +1,6 @@
-/* barrier.c: the last one to arrive begins the next round; the others watch the round's number, first
- * by looking, then asleep on a futex. Spinning is bounded, for on a busy machine the missing thread may
- * not be running at all. */
+/* barrier.c: the last one to arrive begins the next round; the others watch the round's number,
+ * first by looking, then asleep on a futex. Spinning is bounded, for on a busy machine the missing
+ * thread may not be running at all. */
 #include "base/barrier.h"
 
 #include <limits.h>

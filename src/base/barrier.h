@@ -1,6 +1,6 @@
-/* barrier.h: a meeting point of a fixed number of threads that meet often and at nearly the same time:
- * who arrives early spins for some microseconds before it sleeps. What a thread wrote before is seen by
- * all behind. */
+/* barrier.h: a meeting point of a fixed number of threads that meet often and at nearly the same
+ * time: who arrives early spins for some microseconds before it sleeps. What a thread wrote before
+ * is seen by all behind. */
 #ifndef VL_BARRIER_H
 #define VL_BARRIER_H
 

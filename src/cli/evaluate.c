@@ -13,7 +13,8 @@ static vl_status find_label(const cli_evaluated *e, vl_span label, int32_t *k, v
         if (vl_span_is(label, e->info.labels[*k])) return VALENCE_OK;
     return vl_fail(error, VALENCE_NOT_FOUND,
                    "'%.150s': label '%.*s' is not the model's ('%s', '%s'%s): map it, as in "
-                   "FILE@%.*s=%s", e->spec.path, (int)(label.len < 40 ? label.len : 40), label.ptr,
+                   "FILE@%.*s=%s",
+                   e->spec.path, (int)(label.len < 40 ? label.len : 40), label.ptr,
                    e->info.labels[0], e->info.labels[1], e->info.label_count > 2 ? ", .." : "",
                    (int)(label.len < 40 ? label.len : 40), label.ptr, e->info.labels[0]);
 }
@@ -59,7 +60,8 @@ static vl_status add_record(void *user, void *state, const vl_record *r, vl_buff
     }
     VL_TRY(valence_context_predict(t->context, r->text.ptr, r->text.len, &p, error));
     vl_status status = vl_evaluation_add(&t->sum, p.probabilities, t->last_k);
-    return status == VALENCE_OK ? status : vl_fail(error, status, "out of memory for the evaluation");
+    return status == VALENCE_OK ? status
+                                : vl_fail(error, status, "out of memory for the evaluation");
 }
 
 static vl_status open_thread(void *user, void **state, valence_error *error)
@@ -97,8 +99,12 @@ static vl_status evaluate_set(cli_evaluated *e, const char *data, valence_error 
     VL_TRY(vl_dataset_parse(&e->spec, data, error));
     vl_status status = vl_source_open(&source, e->spec.path, &e->source, error);
     if (status == VALENCE_OK) {
-        const cli_job job = {.name = e->spec.path, .what = "evaluating", .user = e,
-                             .open = open_thread, .record = add_record, .close = close_thread};
+        const cli_job job = {.name = e->spec.path,
+                             .what = "evaluating",
+                             .user = e,
+                             .open = open_thread,
+                             .record = add_record,
+                             .close = close_thread};
         status = cli_pipeline_run(source, NULL, &sequence, &job, e->threads, error);
         vl_source_counts c = vl_source_counted(source);
         e->bad_rows += c.bad_rows;
@@ -118,8 +124,10 @@ vl_status cli_evaluate(cli_evaluated *e, char *const *data, int count, valence_e
     VL_TRY(init_sum(e, &e->sum, error));
     for (int i = 0; i < count; i++) VL_TRY(evaluate_set(e, data[i], error));
     if (e->sum.examples == 0)
-        return vl_fail(error, VALENCE_ARGUMENT, "the data holds no labelled text (%llu rows have no "
-                       "label)", (unsigned long long)e->unlabelled);
+        return vl_fail(error, VALENCE_ARGUMENT,
+                       "the data holds no labelled text (%llu rows have no "
+                       "label)",
+                       (unsigned long long)e->unlabelled);
     e->seconds = vl_clock_seconds() - start;
     return VALENCE_OK;
 }

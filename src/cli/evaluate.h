@@ -23,8 +23,8 @@ typedef struct cli_evaluated {
     _Atomic int64_t room; /* for kept scores, all threads' */
 } cli_evaluated;
 
-/* Runs the model over all sets (count), each a FILE or FILE@MAP; e->sum is the caller's to release, also
- * after a failure. VALENCE_ARGUMENT if there is no labelled text. */
+/* Runs the model over all sets (count), each a FILE or FILE@MAP; e->sum is the caller's to release,
+ * also after a failure. VALENCE_ARGUMENT if there is no labelled text. */
 vl_status cli_evaluate(cli_evaluated *e, char *const *data, int count, valence_error *error);
 
 #endif

@@ -17,5 +17,6 @@ int cli_length_apply(const cli_length_options *o, const char *command, valence_m
             model->truncation = (valence_truncation)(VALENCE_WINDOWS + i);
             return 0;
         }
-    return cli_usage(command, "--truncate is windows, right, left, head-tail or never, not '%s'", o->truncate);
+    return cli_usage(command, "--truncate is windows, right, left, head-tail or never, not '%s'",
+                     o->truncate);
 }

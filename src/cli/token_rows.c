@@ -25,8 +25,10 @@ static vl_status cut(cutter *c, vl_span text)
     VL_TRY(vl_window_plan_of(&c->plan, &m->windows, around, c->tokens.count));
     size_t total = (size_t)c->plan.total;
     vl_buffer_reset(&c->memory);
-    VL_TRY(vl_buffer_reserve(&c->memory, (2 * total + (size_t)c->plan.windows + 1) * sizeof(int32_t)));
-    int32_t *ids = (int32_t *)(void *)c->memory.data, *places = ids + total, *offsets = places + total;
+    VL_TRY(
+        vl_buffer_reserve(&c->memory, (2 * total + (size_t)c->plan.windows + 1) * sizeof(int32_t)));
+    int32_t *ids = (int32_t *)(void *)c->memory.data, *places = ids + total,
+            *offsets = places + total;
     vl_window_fill(ids, offsets, places, &c->plan, &m->windows, around, &c->tokens);
     c->ids = ids;
     c->places = places;
@@ -38,7 +40,9 @@ static vl_status cut(cutter *c, vl_span text)
 static int32_t padding(const cutter *c, int32_t n)
 {
     const valence_model *m = c->style->model;
-    return c->style->pad && vl_tokenizer_template(m->tokenizer)->pad >= 0 ? m->windows.max_length - n : 0;
+    return c->style->pad && vl_tokenizer_template(m->tokenizer)->pad >= 0
+               ? m->windows.max_length - n
+               : 0;
 }
 
 static int32_t pad_id(const cutter *c)
@@ -168,6 +172,9 @@ static vl_status open_cutter(void *user, void **state, valence_error *error)
 
 cli_job cli_token_job(cli_token_style *style)
 {
-    return (cli_job){.what = "tokenizing", .user = style, .open = open_cutter, .record = cut_record,
+    return (cli_job){.what = "tokenizing",
+                     .user = style,
+                     .open = open_cutter,
+                     .record = cut_record,
                      .close = close_cutter};
 }

@@ -21,7 +21,7 @@ struct valence_context {
     const valence_model *model;
     vl_feature_scratch *scratch; /* of models that read n-grams */
     vl_token_scratch *tokens;    /* of models that read tokens */
-    vl_workers *workers;         /* NULL: this thread alone */
+    vl_workers *workers;         /* NULL: not wanted yet, see forward.c */
     bool alone;                  /* so just now, whatever there is */
     void *forward;               /* scratch of forward passes */
     size_t forward_bytes;

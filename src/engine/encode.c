@@ -7,11 +7,12 @@
 
 static size_t bytes_for(int32_t windows, size_t entries, bool weights)
 {
-    return sizeof(valence_encoding) + ((size_t)windows + 1 + entries * (weights ? 2 : 1)) * sizeof(int32_t);
+    return sizeof(valence_encoding) +
+           ((size_t)windows + 1 + entries * (weights ? 2 : 1)) * sizeof(int32_t);
 }
 
-static valence_encoding *lay_out(void *memory, const valence_model *model, int32_t windows, size_t entries,
-                                 bool weights)
+static valence_encoding *lay_out(void *memory, const valence_model *model, int32_t windows,
+                                 size_t entries, bool weights)
 {
     valence_encoding *e = memory;
     *e = (valence_encoding){.model = model, .windows = windows, .offsets = (int32_t *)(e + 1)};
@@ -22,7 +23,8 @@ static valence_encoding *lay_out(void *memory, const valence_model *model, int32
 }
 
 /* In a block of its own, or (own false) in the context's buffer. NULL: out of memory. */
-static valence_encoding *make(valence_context *c, bool own, int32_t windows, size_t entries, bool weights)
+static valence_encoding *make(valence_context *c, bool own, int32_t windows, size_t entries,
+                              bool weights)
 {
     size_t bytes = bytes_for(windows, entries, weights);
     void *memory = own ? vl_alloc(VL_MEM_REQUEST, bytes) : NULL;
@@ -54,15 +56,15 @@ static vl_status encode_features(valence_context *c, vl_span text, bool own, val
 
 static vl_window_rule rule_for(const valence_model *m, valence_truncation t)
 {
-    static const vl_truncation rules[] = {VL_CUT_WINDOWS, VL_CUT_WINDOWS, VL_CUT_RIGHT,
-                                          VL_CUT_LEFT, VL_CUT_HEAD_TAIL, VL_CUT_WINDOWS};
+    static const vl_truncation rules[] = {VL_CUT_WINDOWS, VL_CUT_WINDOWS,   VL_CUT_RIGHT,
+                                          VL_CUT_LEFT,    VL_CUT_HEAD_TAIL, VL_CUT_WINDOWS};
     vl_window_rule rule = m->windows;
     rule.truncation = rules[t];
     return rule;
 }
 
-static vl_status encode_tokens(valence_context *c, vl_span text, valence_truncation truncation, bool own,
-                               valence_encoding **out, valence_error *error)
+static vl_status encode_tokens(valence_context *c, vl_span text, valence_truncation truncation,
+                               bool own, valence_encoding **out, valence_error *error)
 {
     const valence_model *m = c->model;
     const vl_token_template *around = vl_tokenizer_template(m->tokenizer);
@@ -74,7 +76,8 @@ static vl_status encode_tokens(valence_context *c, vl_span text, valence_truncat
     VL_TRY(vl_window_plan_of(&plan, &rule, around, tokens.count));
     if (truncation == VALENCE_TRUNCATE_NEVER && plan.windows > 1)
         return vl_fail(error, VALENCE_LIMIT, "`inputs` must have less than %d tokens. Given: %lld",
-                       rule.max_length, (long long)tokens.count + around->prefix_count + around->suffix_count);
+                       rule.max_length,
+                       (long long)tokens.count + around->prefix_count + around->suffix_count);
     /* A model needs a token to read: a template without any leaves an empty text nothing. */
     bool nothing = plan.total == 0;
     valence_encoding *e = make(c, own, plan.windows, (size_t)plan.total + nothing, false);
@@ -97,7 +100,8 @@ static vl_status encode(valence_context *c, vl_span text, valence_truncation tru
                                            : encode_features(c, text, own, out);
     if (status == VALENCE_OK) return status;
     if (detail.message[0]) return vl_fail(error, status, "%s", detail.message);
-    if (status == VALENCE_LIMIT) return vl_fail(error, status, "a text of %zu bytes is too long", text.len);
+    if (status == VALENCE_LIMIT)
+        return vl_fail(error, status, "a text of %zu bytes is too long", text.len);
     return vl_fail(error, status, "out of memory for a text of %zu bytes", text.len);
 }
 
@@ -118,7 +122,8 @@ valence_status valence_context_encode(valence_context *context, const char *text
 {
     *encoding = NULL;
     if ((int)truncation < 0 || truncation > VALENCE_TRUNCATE_NEVER)
-        return vl_fail(error, VALENCE_ARGUMENT, "there is no truncation number %d", (int)truncation);
+        return vl_fail(error, VALENCE_ARGUMENT, "there is no truncation number %d",
+                       (int)truncation);
     return encode(context, (vl_span){text, len}, truncation, true, encoding, error);
 }
 

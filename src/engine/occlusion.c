@@ -1,10 +1,10 @@
-/* occlusion.c: a word's weight is what the logit of the whole text loses without it (Zeiler and Fergus
- * 2014, for words Li, Monroe and Jurafsky 2016): the text and all its versions with a word missing are
- * one ragged batch. Words are runs of tokens that no space, punctuation mark or symbol parts; a text of
- * more than UNITS_MAX words is taken apart into as many runs of neighbouring words, so that the work stays
- * bounded. In a long text's windows a word is left out where it stands, and the logit is their mean, as in
- * prediction. Effects of words overlap, so weights do not add up to the logit by themselves: the bias of
- * the answer is what is left over. */
+/* occlusion.c: a word's weight is what the logit of the whole text loses without it (Zeiler and
+ * Fergus 2014, for words Li, Monroe and Jurafsky 2016): the text and all its versions with a word
+ * missing are one ragged batch. Words are runs of tokens that no space, punctuation mark or symbol
+ * parts; a text of more than UNITS_MAX words is taken apart into as many runs of neighbouring
+ * words, so that the work stays bounded. In a long text's windows a word is left out where it
+ * stands, and the logit is their mean, as in prediction. Effects of words overlap, so weights do
+ * not add up to the logit by themselves: the bias of the answer is what is left over. */
 #include "engine/occlusion.h"
 
 #include <string.h>
@@ -117,7 +117,8 @@ static int32_t unit_at(const work *w, int32_t place)
 }
 
 /* One row: window n without the unit. */
-static vl_status add_row(work *w, const int32_t *ids, const int32_t *places, int32_t count, row what)
+static vl_status add_row(work *w, const int32_t *ids, const int32_t *places, int32_t count,
+                         row what)
 {
     int32_t kept = 0, nothing = 0, at;
     for (int32_t i = 0; i < count; i++) {
@@ -133,7 +134,8 @@ static vl_status add_row(work *w, const int32_t *ids, const int32_t *places, int
 }
 
 /* All rows of a window: as it is, and without each of its units, which follow each other. */
-static vl_status add_window(work *w, const int32_t *ids, const int32_t *places, int32_t count, int32_t window)
+static vl_status add_window(work *w, const int32_t *ids, const int32_t *places, int32_t count,
+                            int32_t window)
 {
     int32_t last = -1;
     VL_TRY(add_row(w, ids, places, count, (row){window, -1}));
@@ -147,12 +149,14 @@ static vl_status add_window(work *w, const int32_t *ids, const int32_t *places, 
 }
 
 /* Head-and-tail truncation may part a unit; its second part would be a row again. */
-static vl_status add_windows(work *w, const int32_t *ids, const int32_t *offsets, const int32_t *places)
+static vl_status add_windows(work *w, const int32_t *ids, const int32_t *offsets,
+                             const int32_t *places)
 {
     const int32_t zero = 0;
     VL_TRY(vl_buffer_append(&w->o->offsets, &zero, sizeof zero));
     for (int32_t n = 0; n < w->plan.windows; n++)
-        VL_TRY(add_window(w, ids + offsets[n], places + offsets[n], offsets[n + 1] - offsets[n], n));
+        VL_TRY(
+            add_window(w, ids + offsets[n], places + offsets[n], offsets[n + 1] - offsets[n], n));
     return w->o->ids.len / sizeof zero < INT32_MAX ? VALENCE_OK : VALENCE_LIMIT;
 }
 
@@ -175,7 +179,8 @@ static vl_status run(work *w, valence_error *error)
 {
     vl_occlusion *o = w->o;
     size_t bytes = (size_t)w->rows * (size_t)w->c->model->model->K * sizeof(float);
-    if (vl_buffer_reserve(&o->logits, bytes) != VALENCE_OK) return vl_fail_memory(error, bytes, "an explanation");
+    if (vl_buffer_reserve(&o->logits, bytes) != VALENCE_OK)
+        return vl_fail_memory(error, bytes, "an explanation");
     const vl_batch batch = {(const int32_t *)(const void *)o->ids.data, NULL,
                             (const int32_t *)(const void *)o->offsets.data, w->rows};
     return vl_context_forward(w->c, &batch, (float *)(void *)o->logits.data, error);
@@ -206,7 +211,8 @@ static vl_status cut(work *w, valence_error *error)
     const valence_model *m = w->c->model;
     const vl_token_template *around = vl_tokenizer_template(m->tokenizer);
     vl_status status = vl_tokenizer_encode(m->tokenizer, w->c->tokens, w->text, true, &w->tokens);
-    if (status == VALENCE_OK) status = vl_window_plan_of(&w->plan, &m->windows, around, w->tokens.count);
+    if (status == VALENCE_OK)
+        status = vl_window_plan_of(&w->plan, &m->windows, around, w->tokens.count);
     if (status == VALENCE_OK) status = make_units(w);
     if (status == VALENCE_OK && w->units) status = make_batch(w, &m->windows);
     if (status == VALENCE_OK) return status;
@@ -219,7 +225,8 @@ vl_status vl_occlusion_explain(valence_context *c, const char *text, size_t len,
 {
     work w = {.c = c, .o = &c->occlusion, .text = {text, len}};
     VL_TRY(valence_context_predict(c, text, len, prediction, error));
-    *explanation = (valence_explanation){.label_index = label_index < 0 ? prediction->label_index : label_index};
+    *explanation = (valence_explanation){.label_index = label_index < 0 ? prediction->label_index
+                                                                        : label_index};
     explanation->logit = explanation->bias = prediction->logits[explanation->label_index];
     prepare(w.o);
     VL_TRY(cut(&w, error));

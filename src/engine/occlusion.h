@@ -7,8 +7,8 @@
 
 /* What an explanation's answer points at; belongs to a context. */
 typedef struct vl_occlusion {
-    vl_buffer reasons, places;   /* valence_reason, valence_place: one each for a unit */
-    vl_buffer units;             /* int32: the unit of each token */
+    vl_buffer reasons, places;    /* valence_reason, valence_place: one each for a unit */
+    vl_buffer units;              /* int32: the unit of each token */
     vl_buffer ids, offsets, rows; /* the batch; of each row its window and unit */
     vl_buffer logits;
 } vl_occlusion;

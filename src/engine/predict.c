@@ -12,7 +12,6 @@ static vl_status open_parts(valence_context *c, valence_error *error)
     c->logits = vl_alloc_array(VL_MEM_REQUEST, (size_t)m->model->K * 2, sizeof *c->logits);
     if (!c->logits) return vl_fail_memory(error, (size_t)m->model->K * 8, "logits");
     c->probabilities = c->logits + m->model->K;
-    if (m->tokenizer && m->threads > 1) VL_TRY(vl_workers_open(&c->workers, m->threads, error));
     return m->tokenizer ? vl_token_scratch_open(&c->tokens, m->tokenizer, error)
                         : vl_feature_scratch_open(&c->scratch, &m->features, error);
 }

@@ -76,7 +76,8 @@ vl_status vl_context_answer_encodings(valence_context *c, const valence_encoding
     room r;
     sizes s = measure(encodings, count, K);
     if (s.T > INT32_MAX || s.W > INT32_MAX)
-        return vl_fail(error, VALENCE_LIMIT, "%zu texts of %zu tokens are too much for one batch", s.N, s.T);
+        return vl_fail(error, VALENCE_LIMIT, "%zu texts of %zu tokens are too much for one batch",
+                       s.N, s.T);
     if (make_room(&r, &c->together, &s) != VALENCE_OK)
         return vl_fail(error, VALENCE_NO_MEMORY, "out of memory for a batch of %zu texts", count);
     gather(&r, encodings, count);
@@ -87,8 +88,10 @@ vl_status vl_context_answer_encodings(valence_context *c, const valence_encoding
         float *logits = r.logits + i * s.K;
         average(logits, r.window_logits + w * K, e->windows, K);
         w += e->windows;
-        predictions[i] = (valence_prediction){.empty = e->empty, .tokens = e->tokens,
-                                              .windows = e->windows, .truncated = e->truncated};
+        predictions[i] = (valence_prediction){.empty = e->empty,
+                                              .tokens = e->tokens,
+                                              .windows = e->windows,
+                                              .truncated = e->truncated};
         vl_context_conclude(c, logits, r.probabilities + i * s.K, &predictions[i]);
     }
     return vl_engine_model_check(c->model, error);
@@ -101,6 +104,8 @@ valence_status valence_context_predict_encodings(valence_context *context,
 {
     for (size_t i = 0; i < count; i++)
         if (encodings[i]->model != context->model)
-            return vl_fail(error, VALENCE_ARGUMENT, "text %zu was encoded for another model", i + 1);
-    return count ? vl_context_answer_encodings(context, encodings, count, predictions, error) : VALENCE_OK;
+            return vl_fail(error, VALENCE_ARGUMENT, "text %zu was encoded for another model",
+                           i + 1);
+    return count ? vl_context_answer_encodings(context, encodings, count, predictions, error)
+                 : VALENCE_OK;
 }

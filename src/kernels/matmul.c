@@ -33,13 +33,13 @@ static vl_status keep_plain(vl_matmul *m, const void *weight, valence_error *err
     return VALENCE_OK;
 }
 
-vl_status vl_matmul_pack(vl_matmul **out, vl_matmul_kind kind, const void *weight, int64_t N, int64_t K,
-                         valence_error *error)
+vl_status vl_matmul_pack(vl_matmul **out, vl_matmul_kind kind, const void *weight, int64_t N,
+                         int64_t K, valence_error *error)
 {
     *out = NULL;
     if (N < 1 || K < 1 || N >= 1 << 20 || K >= 1 << 20)
-        return vl_fail(error, VALENCE_LIMIT, "a matrix of %lld x %lld is out of bounds", (long long)N,
-                       (long long)K);
+        return vl_fail(error, VALENCE_LIMIT, "a matrix of %lld x %lld is out of bounds",
+                       (long long)N, (long long)K);
     vl_matmul *m = vl_alloc_zero(VL_MEM_MODEL, sizeof *m);
     if (!m) return vl_fail_memory(error, sizeof *m, "a matrix");
     *m = (vl_matmul){.kind = kind, .N = N, .K = K};
@@ -92,8 +92,8 @@ bool vl_matmul_splits(const vl_matmul *m)
     return !m->packed || vl_onednn_splits(m->packed);
 }
 
-vl_status vl_matmul_run_columns(const vl_matmul *m, void *dst, const void *src, int64_t M, int64_t first,
-                                int64_t count)
+vl_status vl_matmul_run_columns(const vl_matmul *m, void *dst, const void *src, int64_t M,
+                                int64_t first, int64_t count)
 {
     if (m->packed) return vl_onednn_run(m->packed, dst, src, M, first, count);
     const char *rows = (const char *)m->weight + (size_t)(first * m->K) * weight_size(m->kind);

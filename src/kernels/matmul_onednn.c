@@ -1,15 +1,17 @@
 /* matmul_onednn.c: products by oneDNN, and the only file that knows it (version 2's C interface).
  *
- * The library is opened with dlopen at the first packing, so that commands which multiply nothing start
- * without it. oneDNN compiles a primitive for each fixed shape; run-time shapes are slower by a seventh. A
- * product of M rows is therefore cut into blocks of 132 and one of a few smaller sizes for the rest, which
- * may read and write a few rows too many (matmul.h). Primitives are kept for the life of the process and
- * shared by all matrices of one shape. A layout of packed weights is chosen with the primitive of the largest
- * block; the others must take it. In the layout of "brg" kernels panels of 64 columns stand one behind the
- * other, each whole, so that a range of panels is a matrix of its own. An implementation called ref* is refused: it is thousands of times slower.
+ * The library is opened with dlopen at the first packing, so that commands which multiply nothing
+ * start without it. oneDNN compiles a primitive for each fixed shape; run-time shapes are slower by
+ * a seventh. A product of M rows is therefore cut into blocks of 132 and one of a few smaller sizes
+ * for the rest, which may read and write a few rows too many (matmul.h). Primitives are kept for
+ * the life of the process and shared by all matrices of one shape. A layout of packed weights is
+ * chosen with the primitive of the largest block; the others must take it. In the layout of "brg"
+ * kernels panels of 64 columns stand one behind the other, each whole, so that a range of panels is
+ * a matrix of its own. An implementation called ref* is refused: it is thousands of times slower.
  *
- * Threads are ours: libgomp's are held to one, per thread that multiplies. oneDNN's objects that carry
- * pointers (dnnl_memory) are made once for each thread and primitive and pointed anew at each product. */
+ * Threads are ours: libgomp's are held to one, per thread that multiplies. oneDNN's objects that
+ * carry pointers (dnnl_memory) are made once for each thread and primitive and pointed anew at each
+ * product. */
 #include <dlfcn.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
@@ -72,7 +74,8 @@ static vl_status load(valence_error *error)
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (!handle)
         return vl_fail(error, VALENCE_UNSUPPORTED,
-                       "cannot open oneDNN (%s), which neural models need: install libdnnl2", library);
+                       "cannot open oneDNN (%s), which neural models need: install libdnnl2",
+                       library);
     void *f;
 #define FIND(name)                                                                                 \
     if (!(f = dlsym(handle, "dnnl_" #name)))                                                       \
@@ -101,8 +104,11 @@ static vl_status open_library(valence_error *error)
 
 /* ---- Primitives ------------------------------------------------------------------------------ */
 
-static const int block_sizes[] = {1,  2,  4,  8,  12, 16, 20, 24, 28,  32,  36,  40,  44,
-                                  48, 52, 56, 60, 64, 76, 88, 100, 112, 124, 128, VL_MATMUL_BLOCK};
+static const int block_sizes[] = {1,   2,   4,   8,   12,
+                                  16,  20,  24,  28,  32,
+                                  36,  40,  44,  48,  52,
+                                  56,  60,  64,  76,  88,
+                                  100, 112, 124, 128, VL_MATMUL_BLOCK};
 enum { SIZES = sizeof block_sizes / sizeof *block_sizes, PRIMITIVES_MAX = 1024 };
 
 typedef struct primitive {
@@ -137,7 +143,8 @@ static void describe(dnnl_memory_desc_t *md, int64_t rows, int64_t columns, dnnl
 }
 
 /* The description of a product of M rows; weights in the shape's layout, or in any (NULL). */
-static dnnl_primitive_desc_t describe_product(const shape *s, int64_t M, const dnnl_memory_desc_t *packed)
+static dnnl_primitive_desc_t describe_product(const shape *s, int64_t M,
+                                              const dnnl_memory_desc_t *packed)
 {
     dnnl_memory_desc_t src, weight, dst;
     dnnl_matmul_desc_t desc;
@@ -202,7 +209,8 @@ static shape *known_shape(vl_matmul_kind kind, int64_t N, int64_t K)
 }
 
 /* With lock held. */
-static vl_status make_shape(shape **out, vl_matmul_kind kind, int64_t N, int64_t K, valence_error *error)
+static vl_status make_shape(shape **out, vl_matmul_kind kind, int64_t N, int64_t K,
+                            valence_error *error)
 {
     *out = known_shape(kind, N, K);
     if (*out) return VALENCE_OK;
@@ -218,8 +226,11 @@ static vl_status make_shape(shape **out, vl_matmul_kind kind, int64_t N, int64_t
     }
     if (!pd || slow) {
         vl_free(s);
-        return vl_fail(error, VALENCE_UNSUPPORTED, "oneDNN has no fast %s product of %lld x %lld here",
-                       kind == VL_MATMUL_I8 ? "int8" : kind == VL_MATMUL_BF16 ? "bfloat16" : "float32",
+        return vl_fail(error, VALENCE_UNSUPPORTED,
+                       "oneDNN has no fast %s product of %lld x %lld here",
+                       kind == VL_MATMUL_I8     ? "int8"
+                       : kind == VL_MATMUL_BF16 ? "bfloat16"
+                                                : "float32",
                        (long long)N, (long long)K);
     }
     atomic_store_explicit(&shapes, s, memory_order_release);
@@ -241,8 +252,8 @@ static shape *shape_of(vl_matmul_kind kind, int64_t N, int64_t K)
 static bool is_paneled(const shape *s)
 {
     const dnnl_blocking_desc_t *b = &s->packed.format_desc.blocking;
-    return strncmp(s->name, "brg", 3) == 0 && s->packed.format_kind == dnnl_blocked && b->inner_nblks >= 2 &&
-           b->inner_idxs[1] == 1 && b->inner_blks[1] == VL_MATMUL_PANEL &&
+    return strncmp(s->name, "brg", 3) == 0 && s->packed.format_kind == dnnl_blocked &&
+           b->inner_nblks >= 2 && b->inner_idxs[1] == 1 && b->inner_blks[1] == VL_MATMUL_PANEL &&
            b->strides[1] == s->packed.padded_dims[0] * VL_MATMUL_PANEL;
 }
 
@@ -327,7 +338,8 @@ struct vl_onednn_matrix {
     void *packed;
 };
 
-/* oneDNN keeps what it has made in a cache of its own; threads that load models come here one by one. */
+/* oneDNN keeps what it has made in a cache of its own; threads that load models come here one by
+ * one. */
 static dnnl_primitive_t make_reorder(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
 {
     dnnl_primitive_desc_t pd = NULL;
@@ -384,7 +396,8 @@ vl_status vl_onednn_pack(vl_onednn_matrix **out, vl_matmul_kind kind, const void
     status = reorder(m->packed, &s->packed, weight, &from, here);
     if (status != VALENCE_OK) {
         vl_onednn_close(m);
-        return vl_fail(error, status, "oneDNN cannot pack weights of %lld x %lld", (long long)N, (long long)K);
+        return vl_fail(error, status, "oneDNN cannot pack weights of %lld x %lld", (long long)N,
+                       (long long)K);
     }
     *out = m;
     return VALENCE_OK;
@@ -402,9 +415,9 @@ const char *vl_onednn_name(const vl_onednn_matrix *m)
     return m->shape->name;
 }
 
-/* A row's sum must not depend on the rows around it. oneDNN's older float32 products ("gemm:jit", AVX2)
- * add up differently for 1 and 2 rows, in a rest of 8 rows behind blocks of 12, and beyond 64 rows; found by
- * trying all sizes, and checked by test_matmul.c. */
+/* A row's sum must not depend on the rows around it. oneDNN's older float32 products ("gemm:jit",
+ * AVX2) add up differently for 1 and 2 rows, in a rest of 8 rows behind blocks of 12, and beyond 64
+ * rows; found by trying all sizes, and checked by test_matmul.c. */
 static bool is_steady(const shape *s, int size)
 {
     if (s->kind == VL_MATMUL_I8 || strncmp(s->name, "brg", 3) == 0) return true;
@@ -428,8 +441,8 @@ bool vl_onednn_splits(const vl_onednn_matrix *m)
     return is_paneled(m->shape);
 }
 
-vl_status vl_onednn_run(const vl_onednn_matrix *m, void *dst, const void *src, int64_t M, int64_t first,
-                        int64_t count)
+vl_status vl_onednn_run(const vl_onednn_matrix *m, void *dst, const void *src, int64_t M,
+                        int64_t first, int64_t count)
 {
     static const size_t bytes_of[] = {4, 2, 1};
     const size_t bytes = bytes_of[m->shape->kind];
@@ -449,9 +462,12 @@ vl_status vl_onednn_run(const vl_onednn_matrix *m, void *dst, const void *src, i
         dnnl.memory_set_data_handle(at->weight, weight);
         dnnl.memory_set_data_handle(at->dst, to);
         dnnl.memory_set_data_handle(at->scratch, s->scratch);
-        const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, at->src}, {DNNL_ARG_WEIGHTS, at->weight},
-                                        {DNNL_ARG_DST, at->dst}, {DNNL_ARG_SCRATCHPAD, at->scratch}};
-        if (dnnl.primitive_execute(p->call, s->stream, 4, args) != dnnl_success) return VALENCE_NO_MEMORY;
+        const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, at->src},
+                                        {DNNL_ARG_WEIGHTS, at->weight},
+                                        {DNNL_ARG_DST, at->dst},
+                                        {DNNL_ARG_SCRATCHPAD, at->scratch}};
+        if (dnnl.primitive_execute(p->call, s->stream, 4, args) != dnnl_success)
+            return VALENCE_NO_MEMORY;
         in += (size_t)(rows * part->K) * bytes;
         to += (size_t)(rows * part->N) * 4;
         M -= rows;

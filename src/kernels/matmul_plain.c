@@ -41,8 +41,10 @@ void vl_matmul_plain(vl_matmul_kind kind, void *dst, const void *src, const void
             if (kind == VL_MATMUL_F32)
                 ((float *)dst)[c] = dot_f32((const float *)src + a, (const float *)weight + b, K);
             else if (kind == VL_MATMUL_BF16)
-                ((float *)dst)[c] = dot_bf16((const uint16_t *)src + a, (const uint16_t *)weight + b, K);
+                ((float *)dst)[c] =
+                    dot_bf16((const uint16_t *)src + a, (const uint16_t *)weight + b, K);
             else
-                ((int32_t *)dst)[c] = dot_i8((const uint8_t *)src + a, (const int8_t *)weight + b, K);
+                ((int32_t *)dst)[c] =
+                    dot_i8((const uint8_t *)src + a, (const int8_t *)weight + b, K);
         }
 }

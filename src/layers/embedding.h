@@ -1,5 +1,5 @@
-/* embedding.h: rows for token ids: word + position + type. Words are used where they lie in the model
- * file: only the rows of a text's tokens are ever read. */
+/* embedding.h: rows for token ids: word + position + type. Words are used where they lie in the
+ * model file: only the rows of a text's tokens are ever read. */
 #ifndef VL_EMBEDDING_H
 #define VL_EMBEDDING_H
 

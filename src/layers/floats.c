@@ -8,12 +8,18 @@
 vl_status vl_floats_of_tensor(float *dst, const vl_tensor *t, int64_t n, valence_error *error)
 {
     switch (t->dtype) {
-    case VL_F32: memcpy(dst, t->data, (size_t)n * sizeof *dst); return VALENCE_OK;
-    case VL_F16: vl_f16_to_f32(dst, t->data, n); return VALENCE_OK;
-    case VL_BF16: vl_bf16_to_f32(dst, t->data, n); return VALENCE_OK;
+    case VL_F32:
+        memcpy(dst, t->data, (size_t)n * sizeof *dst);
+        return VALENCE_OK;
+    case VL_F16:
+        vl_f16_to_f32(dst, t->data, n);
+        return VALENCE_OK;
+    case VL_BF16:
+        vl_bf16_to_f32(dst, t->data, n);
+        return VALENCE_OK;
     default:
-        return vl_fail(error, VALENCE_UNSUPPORTED, "tensor '%.100s' is %s, not F32, F16 or BF16", t->name,
-                       vl_dtype_name(t->dtype));
+        return vl_fail(error, VALENCE_UNSUPPORTED, "tensor '%.100s' is %s, not F32, F16 or BF16",
+                       t->name, vl_dtype_name(t->dtype));
     }
 }
 

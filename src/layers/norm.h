@@ -10,8 +10,8 @@ typedef struct vl_norm {
     float eps;
 } vl_norm;
 
-/* Takes NAME.weight (N) and, if there is one, NAME.bias (N). needed false: where the store has no such
- * tensor the norm lets everything through. */
+/* Takes NAME.weight (N) and, if there is one, NAME.bias (N). needed false: where the store has no
+ * such tensor the norm lets everything through. */
 vl_status vl_norm_open(vl_norm *n, const vl_store *store, const char *name, int64_t N, float eps,
                        bool needed, valence_error *error);
 void vl_norm_release(vl_norm *n); /* zeroed struct is fine */

@@ -17,8 +17,8 @@ static const size_t weight_bytes[] = {4, 2, 1}; /* by vl_matmul_kind */
 
 /* ---- Loading --------------------------------------------------------------------------------- */
 
-static vl_status find(const vl_tensor **out, const vl_store *store, const char *name, const char *part,
-                      int rank, const int64_t *shape, valence_error *error)
+static vl_status find(const vl_tensor **out, const vl_store *store, const char *name,
+                      const char *part, int rank, const int64_t *shape, valence_error *error)
 {
     char full[NAME_BYTES];
     snprintf(full, sizeof full, "%s%s", name, part);
@@ -53,17 +53,19 @@ static vl_matmul_kind kind_for(const vl_store *store, vl_dtype weights)
 
 /* The weights of one name, N rows. */
 static vl_status find_weight(const vl_tensor **t, const vl_projection *p, vl_matmul_kind kind,
-                             const vl_store *store, const char *name, int64_t N, valence_error *error)
+                             const vl_store *store, const char *name, int64_t N,
+                             valence_error *error)
 {
     VL_TRY(find(t, store, name, ".weight", 2, (const int64_t[]){N, p->K}, error));
     if (kind_for(store, (*t)->dtype) == kind) return VALENCE_OK;
-    return vl_fail(error, VALENCE_FORMAT, "tensor '%.100s' is %s, unlike its neighbours", (*t)->name,
-                   vl_dtype_name((*t)->dtype));
+    return vl_fail(error, VALENCE_FORMAT, "tensor '%.100s' is %s, unlike its neighbours",
+                   (*t)->name, vl_dtype_name((*t)->dtype));
 }
 
 /* As they are, or as f32. */
-static vl_status take_weight(char *to, const vl_projection *p, vl_matmul_kind kind, const vl_store *store,
-                             const char *name, int64_t N, valence_error *error)
+static vl_status take_weight(char *to, const vl_projection *p, vl_matmul_kind kind,
+                             const vl_store *store, const char *name, int64_t N,
+                             valence_error *error)
 {
     const vl_tensor *t;
     VL_TRY(find_weight(&t, p, kind, store, name, N, error));
@@ -72,8 +74,8 @@ static vl_status take_weight(char *to, const vl_projection *p, vl_matmul_kind ki
     return VALENCE_OK;
 }
 
-static vl_status take_rows(vl_projection *p, const vl_store *store, const char *name, int64_t row, int64_t N,
-                           valence_error *error)
+static vl_status take_rows(vl_projection *p, const vl_store *store, const char *name, int64_t row,
+                           int64_t N, valence_error *error)
 {
     const vl_tensor *t;
     if (p->bias) {
@@ -113,8 +115,8 @@ static vl_status pack_gathered(vl_projection *p, vl_matmul_kind kind, const vl_s
 }
 
 /* Straight from the file's pages, where they are what the product wants. */
-static vl_status pack(vl_projection *p, vl_matmul_kind kind, const vl_store *store, const char *const *names,
-                      int name_count, valence_error *error)
+static vl_status pack(vl_projection *p, vl_matmul_kind kind, const vl_store *store,
+                      const char *const *names, int name_count, valence_error *error)
 {
     const vl_tensor *t;
     VL_TRY(find_weight(&t, p, kind, store, names[0], p->N / name_count, error));
@@ -156,44 +158,52 @@ void vl_projection_release(vl_projection *p)
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
-const void *vl_projection_input(const vl_projection *p, const float *src, int64_t R, const vl_row_scratch *s)
+const void *vl_projection_input(const vl_projection *p, const float *src, int64_t R,
+                                const vl_row_scratch *s)
 {
     switch (vl_matmul_kind_of(p->product)) {
-    case VL_MATMUL_F32: return src;
-    case VL_MATMUL_BF16: vl_f32_to_bf16(s->input, src, R * p->K); return s->input;
-    default: vl_quantize_rows(s->input, s->row_scale, src, R, p->K); return s->input;
+    case VL_MATMUL_F32:
+        return src;
+    case VL_MATMUL_BF16:
+        vl_f32_to_bf16(s->input, src, R * p->K);
+        return s->input;
+    default:
+        vl_quantize_rows(s->input, s->row_scale, src, R, p->K);
+        return s->input;
     }
 }
 
 /* s->product = W src, bare of scales and bias. */
-static vl_status multiply(const vl_projection *p, const float *src, int64_t R, const vl_row_scratch *s)
+static vl_status multiply(const vl_projection *p, const float *src, int64_t R,
+                          const vl_row_scratch *s)
 {
     return vl_matmul_run(p->product, s->product, vl_projection_input(p, src, R, s), R);
 }
 
 /* dst = act(scaled product + bias) of columns [first, first + count). */
-static void finish_columns(const vl_projection *p, float *dst, int64_t dst_stride, int64_t R, int64_t first,
-                           int64_t count, vl_activation act, const vl_row_scratch *s)
+static void finish_columns(const vl_projection *p, float *dst, int64_t dst_stride, int64_t R,
+                           int64_t first, int64_t count, vl_activation act, const vl_row_scratch *s)
 {
     const float *product = s->product, *bias = p->bias ? p->bias + first : NULL;
     if (p->scale)
-        vl_dequantize_rows(dst, dst_stride, s->product, count, s->row_scale, p->scale + first, p->sum + first,
-                           bias, R, count, act);
-    else for (int64_t r = 0; r < R; r++) {
-        memcpy(dst + r * dst_stride, product + r * count, (size_t)count * sizeof *dst);
-        vl_bias_activate(dst + r * dst_stride, count, bias, 1, count, act);
-    }
+        vl_dequantize_rows(dst, dst_stride, s->product, count, s->row_scale, p->scale + first,
+                           p->sum + first, bias, R, count, act);
+    else
+        for (int64_t r = 0; r < R; r++) {
+            memcpy(dst + r * dst_stride, product + r * count, (size_t)count * sizeof *dst);
+            vl_bias_activate(dst + r * dst_stride, count, bias, 1, count, act);
+        }
 }
 
-static void finish(const vl_projection *p, float *dst, int64_t dst_stride, int64_t R, vl_activation act,
-                   const vl_row_scratch *s)
+static void finish(const vl_projection *p, float *dst, int64_t dst_stride, int64_t R,
+                   vl_activation act, const vl_row_scratch *s)
 {
     finish_columns(p, dst, dst_stride, R, 0, p->N, act, s);
 }
 
-vl_status vl_projection_columns(const vl_projection *p, float *dst, int64_t dst_stride, const void *input,
-                                int64_t R, int64_t first, int64_t count, vl_activation act,
-                                const vl_row_scratch *s)
+vl_status vl_projection_columns(const vl_projection *p, float *dst, int64_t dst_stride,
+                                const void *input, int64_t R, int64_t first, int64_t count,
+                                vl_activation act, const vl_row_scratch *s)
 {
     assert(R <= VL_ROW_BLOCK);
     VL_TRY(vl_matmul_run_columns(p->product, s->product, input, R, first, count));
@@ -201,8 +211,8 @@ vl_status vl_projection_columns(const vl_projection *p, float *dst, int64_t dst_
     return VALENCE_OK;
 }
 
-vl_status vl_projection_run(const vl_projection *p, float *dst, int64_t dst_stride, const float *src,
-                            int64_t R, vl_activation act, const vl_row_scratch *s)
+vl_status vl_projection_run(const vl_projection *p, float *dst, int64_t dst_stride,
+                            const float *src, int64_t R, vl_activation act, const vl_row_scratch *s)
 {
     assert(R <= VL_ROW_BLOCK);
     VL_TRY(multiply(p, src, R, s));
@@ -217,24 +227,26 @@ static void finish_gated(const vl_projection *up, float *hidden, int64_t R, vl_a
     float *both = s->product;
     int64_t I = up->N / 2;
     if (up->scale)
-        vl_dequantize_rows(both, up->N, s->product, up->N, s->row_scale, up->scale, up->sum, up->bias, R,
-                           up->N, VL_ACT_NONE);
+        vl_dequantize_rows(both, up->N, s->product, up->N, s->row_scale, up->scale, up->sum,
+                           up->bias, R, up->N, VL_ACT_NONE);
     else vl_bias_activate(both, up->N, up->bias, R, up->N, VL_ACT_NONE);
-    for (int64_t r = 0; r < R; r++) vl_gate(hidden + r * I, both + r * up->N, both + r * up->N + I, I, act);
+    for (int64_t r = 0; r < R; r++)
+        vl_gate(hidden + r * I, both + r * up->N, both + r * up->N + I, I, act);
 }
 
-/* down's input straight from up's sums, a row at a time: what is between is never seen as floats. */
+/* down's input straight from up's sums, a row at a time: what is between is never seen as floats.
+ */
 static vl_status feed_integers(const vl_projection *up, const vl_projection *down, int64_t R,
                                vl_activation act, float *row, const vl_row_scratch *s)
 {
-    vl_dequantize_quantize_rows(s->input, s->row_scale, row, s->product, up->N, s->row_scale, up->scale,
-                                up->sum, up->bias, R, up->N, act);
+    vl_dequantize_quantize_rows(s->input, s->row_scale, row, s->product, up->N, s->row_scale,
+                                up->scale, up->sum, up->bias, R, up->N, act);
     return vl_matmul_run(down->product, s->product, s->input, R);
 }
 
 vl_status vl_projection_pair(const vl_projection *up, const vl_projection *down, float *dst,
-                             const float *src, int64_t R, vl_activation act, bool gated, float *hidden,
-                             const vl_row_scratch *s)
+                             const float *src, int64_t R, vl_activation act, bool gated,
+                             float *hidden, const vl_row_scratch *s)
 {
     assert(R <= VL_ROW_BLOCK);
     VL_TRY(multiply(up, src, R, s));

@@ -1,6 +1,6 @@
-/* row_scratch.h: a thread's working memory for one block of rows on its way through a layer. The rows
- * of a text are independent of each other everywhere but in attention, so a thread takes a block of
- * VL_ROW_BLOCK of them from projection to projection while they are in its cache. */
+/* row_scratch.h: a thread's working memory for one block of rows on its way through a layer. The
+ * rows of a text are independent of each other everywhere but in attention, so a thread takes a
+ * block of VL_ROW_BLOCK of them from projection to projection while they are in its cache. */
 #ifndef VL_ROW_SCRATCH_H
 #define VL_ROW_SCRATCH_H
 

@@ -9,7 +9,8 @@
 #include "kernels/quantize.h"
 #include "layers/floats.h"
 
-/* The type that a tensor gets. head.out decides between classes in a few kilobytes: it stays exact. */
+/* The type that a tensor gets. head.out decides between classes in a few kilobytes: it stays exact.
+ */
 static vl_dtype type_for(const vl_tensor *t, vl_dtype type)
 {
     static const char words[] = "embeddings.word";
@@ -20,8 +21,8 @@ static vl_dtype type_for(const vl_tensor *t, vl_dtype type)
     return type;
 }
 
-static vl_status add(vl_store *out, const vl_tensor *like, const char *suffix, vl_dtype dtype, int rank,
-                     const void *data, valence_error *error)
+static vl_status add(vl_store *out, const vl_tensor *like, const char *suffix, vl_dtype dtype,
+                     int rank, const void *data, valence_error *error)
 {
     char name[200];
     vl_tensor t = *like;
@@ -30,13 +31,14 @@ static vl_status add(vl_store *out, const vl_tensor *like, const char *suffix, v
     t.dtype = dtype;
     t.rank = rank;
     t.data = data;
-    if (!vl_tensor_size(&t, &t.bytes)) return vl_fail(error, VALENCE_LIMIT, "tensor '%.100s' is too large", name);
+    if (!vl_tensor_size(&t, &t.bytes))
+        return vl_fail(error, VALENCE_LIMIT, "tensor '%.100s' is too large", name);
     return vl_store_add_copy(out, &t, error);
 }
 
 /* scratch: as many bytes as the numbers have. */
-static vl_status add_integers(vl_store *out, const vl_tensor *t, const float *numbers, void *scratch,
-                              valence_error *error)
+static vl_status add_integers(vl_store *out, const vl_tensor *t, const float *numbers,
+                              void *scratch, valence_error *error)
 {
     int64_t N = t->shape[0], K = t->shape[1];
     size_t rows = (size_t)N;
@@ -65,7 +67,8 @@ static vl_status add_as(vl_store *out, const vl_tensor *t, vl_dtype dtype, const
 static vl_status convert(vl_store *out, const vl_tensor *t, vl_dtype type, valence_error *error)
 {
     if (t->dtype == VL_I8)
-        return vl_fail(error, VALENCE_ARGUMENT, "tensor '%.100s' is quantised already: begin with the original model",
+        return vl_fail(error, VALENCE_ARGUMENT,
+                       "tensor '%.100s' is quantised already: begin with the original model",
                        t->name);
     size_t n = t->bytes / vl_dtype_size(t->dtype);
     float *numbers = vl_alloc_array(VL_MEM_MODEL, n ? n : 1, 2 * sizeof *numbers);
@@ -82,7 +85,8 @@ static vl_status copy_metadata(vl_store *out, const vl_store *in, valence_error 
     for (size_t i = 0; i < vl_store_meta_count(in); i++) {
         const char *key, *value;
         vl_store_meta_at(in, i, &key, &value);
-        if (strcmp(key, "checksum") != 0 && strcmp(key, "products") != 0) VL_TRY(vl_store_set(out, key, vl_span_of(value), error));
+        if (strcmp(key, "checksum") != 0 && strcmp(key, "products") != 0)
+            VL_TRY(vl_store_set(out, key, vl_span_of(value), error));
     }
     return VALENCE_OK;
 }

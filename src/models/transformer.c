@@ -1,4 +1,5 @@
-/* transformer.c: builds a transformer of a store: settings, then each part with its shapes checked. */
+/* transformer.c: builds a transformer of a store: settings, then each part with its shapes checked.
+ */
 #include "models/transformer.h"
 
 #include <math.h>
@@ -21,10 +22,12 @@ enum {
 
 /* ---- Settings -------------------------------------------------------------------------------- */
 
-static vl_status read_activation(vl_activation *out, const vl_store *s, const char *key, valence_error *error)
+static vl_status read_activation(vl_activation *out, const vl_store *s, const char *key,
+                                 valence_error *error)
 {
     static const char *const words[] = {"gelu", "gelu_tanh", "relu", "silu", "tanh", NULL};
-    static const vl_activation kinds[] = {VL_ACT_GELU, VL_ACT_GELU_TANH, VL_ACT_RELU, VL_ACT_SILU, VL_ACT_TANH};
+    static const vl_activation kinds[] = {VL_ACT_GELU, VL_ACT_GELU_TANH, VL_ACT_RELU, VL_ACT_SILU,
+                                          VL_ACT_TANH};
     int i;
     VL_TRY(vl_setting_word(&i, s, key, words, error));
     *out = kinds[i];
@@ -36,13 +39,16 @@ static vl_status read_settings(vl_transformer *m, const vl_store *s, valence_err
     double eps;
     VL_TRY(vl_setting_integer(&m->layers, s, "transformer.layers", 1, LAYERS_MAX, 0, error));
     VL_TRY(vl_setting_integer(&m->heads, s, "transformer.heads", 1, HEADS_MAX, 0, error));
-    VL_TRY(vl_setting_integer(&m->head.longest, s, "transformer.max_length", 3, LENGTH_MAX, 0, error));
-    VL_TRY(vl_setting_integer(&m->position_offset, s, "transformer.position_offset", 0, LENGTH_MAX, 0, error));
+    VL_TRY(
+        vl_setting_integer(&m->head.longest, s, "transformer.max_length", 3, LENGTH_MAX, 0, error));
+    VL_TRY(vl_setting_integer(&m->position_offset, s, "transformer.position_offset", 0, LENGTH_MAX,
+                              0, error));
     VL_TRY(vl_setting_integer(&m->window, s, "transformer.window", 0, LENGTH_MAX, 0, error));
     VL_TRY(vl_setting_real(&eps, s, "transformer.norm_eps", 1, error));
     VL_TRY(vl_setting_flag(&m->pre_norm, s, "transformer.norm", "post", "pre", error));
     VL_TRY(vl_setting_flag(&m->mean, s, "transformer.pooling", "first", "mean", error));
-    VL_TRY(vl_setting_flag(&m->head.multi_label, s, "transformer.problem", "single", "multi", error));
+    VL_TRY(
+        vl_setting_flag(&m->head.multi_label, s, "transformer.problem", "single", "multi", error));
     VL_TRY(read_activation(&m->activation, s, "transformer.activation", error));
     VL_TRY(read_activation(&m->head_activation, s, "transformer.head", error));
     m->eps = (float)eps;
@@ -84,13 +90,15 @@ static vl_status find_sizes(vl_transformer *m, const vl_store *s, valence_error 
     m->I = width_of(s, "layer.0.ffn.up.weight", 0);
     m->gated = vl_store_find(s, "layer.0.ffn.gate.weight") != NULL;
     if (m->C < 1 || m->I < 1 || m->E > WIDTH_MAX)
-        return vl_fail(error, VALENCE_FORMAT,
-                       "tensors 'layer.0.attention.query.weight' and 'layer.0.ffn.up.weight' are missing or "
-                       "out of bounds");
+        return vl_fail(
+            error, VALENCE_FORMAT,
+            "tensors 'layer.0.attention.query.weight' and 'layer.0.ffn.up.weight' are missing or "
+            "out of bounds");
     m->D = m->C / m->heads;
     if (m->C % m->heads != 0 || m->D > HEAD_MAX)
-        return vl_fail(error, VALENCE_FORMAT, "a width of %lld does not go into %d heads of at most %d",
-                       (long long)m->C, m->heads, HEAD_MAX);
+        return vl_fail(error, VALENCE_FORMAT,
+                       "a width of %lld does not go into %d heads of at most %d", (long long)m->C,
+                       m->heads, HEAD_MAX);
     if (m->embedding.P && m->embedding.P - m->position_offset < m->head.longest)
         return vl_fail(error, VALENCE_FORMAT, "its %lld positions are too few for %d tokens",
                        (long long)m->embedding.P, m->head.longest);
@@ -113,13 +121,14 @@ static vl_status build_layer(vl_transformer *m, int32_t n, const vl_store *s, va
     VL_TRY(vl_projection_open(&l->qkv, s, three, 3, m->C, m->C, error));
     const char *one = name_in(a, n, "attention.output");
     VL_TRY(vl_projection_open(&l->output, s, &one, 1, m->C, m->C, error));
-    const char *const two[] = {name_in(a, n, m->gated ? "ffn.gate" : "ffn.up"), name_in(b, n, "ffn.up")};
+    const char *const two[] = {name_in(a, n, m->gated ? "ffn.gate" : "ffn.up"),
+                               name_in(b, n, "ffn.up")};
     VL_TRY(vl_projection_open(&l->up, s, two, m->gated ? 2 : 1, m->I, m->C, error));
     one = name_in(a, n, "ffn.down");
     VL_TRY(vl_projection_open(&l->down, s, &one, 1, m->C, m->I, error));
     VL_TRY(vl_norm_open(&l->ffn_norm, s, name_in(a, n, "ffn.norm"), m->C, m->eps, true, error));
-    return vl_norm_open(&l->attention_norm, s, name_in(a, n, "attention.norm"), m->C, m->eps, !m->pre_norm,
-                        error);
+    return vl_norm_open(&l->attention_norm, s, name_in(a, n, "attention.norm"), m->C, m->eps,
+                        !m->pre_norm, error);
 }
 
 static vl_status build_head(vl_transformer *m, const vl_store *s, valence_error *error)
@@ -127,7 +136,8 @@ static vl_status build_head(vl_transformer *m, const vl_store *s, valence_error 
     static const char *const dense[] = {"head.dense"}, *const out[] = {"head.out"};
     const vl_tensor *w = vl_store_find(s, "head.out.weight");
     if (!w || w->rank != 2 || w->shape[0] < 1 || w->shape[0] > WIDTH_MAX)
-        return vl_fail(error, VALENCE_FORMAT, "tensor 'head.out.weight' is missing or out of bounds");
+        return vl_fail(error, VALENCE_FORMAT,
+                       "tensor 'head.out.weight' is missing or out of bounds");
     m->head.K = (int32_t)w->shape[0];
     m->has_dense = vl_store_find(s, "head.dense.weight") != NULL;
     if (m->has_dense) VL_TRY(vl_projection_open(&m->dense, s, dense, 1, m->C, m->C, error));
@@ -135,8 +145,8 @@ static vl_status build_head(vl_transformer *m, const vl_store *s, valence_error 
     return vl_projection_open(&m->out, s, out, 1, m->head.K, m->C, error);
 }
 
-static vl_status make_rope(float **table, const vl_transformer *m, const vl_store *s, const char *key,
-                           valence_error *error)
+static vl_status make_rope(float **table, const vl_transformer *m, const vl_store *s,
+                           const char *key, valence_error *error)
 {
     double theta;
     size_t count = (size_t)m->head.longest * (size_t)m->D;

@@ -1,11 +1,12 @@
 /* transformer.h: BERT-family encoders with a classification head, at prediction time. What differs
- * between BERT, DistilBERT, RoBERTa, ELECTRA, MiniLM and ModernBERT is settings and missing parts, listed
- * in docs/format.md ("Transformers"); whose checkpoint it was, no code here knows.
+ * between BERT, DistilBERT, RoBERTa, ELECTRA, MiniLM and ModernBERT is settings and missing parts,
+ * listed in docs/format.md ("Transformers"); whose checkpoint it was, no code here knows.
  *
  * Post-norm (BERT), for rows x of a text:            Pre-norm (ModernBERT):
  *     a = attention(x W_qkv)                              a = attention(norm_a(x) W_qkv)
  *     x = norm_a(x + a W_o)                               x = x + a W_o
- *     x = norm_f(x + act(x W_up) W_down)                  x = x + (act(n W_gate) * n W_up) W_down, n = norm_f(x)
+ *     x = norm_f(x + act(x W_up) W_down)                  x = x + (act(n W_gate) * n W_up) W_down,
+ * n = norm_f(x)
  */
 #ifndef VL_TRANSFORMER_H
 #define VL_TRANSFORMER_H
@@ -17,9 +18,9 @@
 #include "models/trace.h"
 
 typedef struct vl_transformer_layer {
-    vl_projection qkv;       /* (3C,C): query, key, value */
-    vl_projection output;    /* (C,C) */
-    vl_projection up, down;  /* (I,C) or, gated, (2I,C): gate, up; (C,I) */
+    vl_projection qkv;      /* (3C,C): query, key, value */
+    vl_projection output;   /* (C,C) */
+    vl_projection up, down; /* (I,C) or, gated, (2I,C): gate, up; (C,I) */
     vl_norm attention_norm, ffn_norm;
     bool global; /* sees all tokens, not a window */
 } vl_transformer_layer;

@@ -1,19 +1,21 @@
-/* transformer_columns.c: a forward pass of few rows, its members sharing columns: heads in attention, panels
- * of columns in the products. Each weight is then read by one thread only, which is what such a pass takes its
- * time for; against rows shared out, the price is four meetings a layer instead of one.
+/* transformer_columns.c: a forward pass of few rows, its members sharing columns: heads in
+ * attention, panels of columns in the products. Each weight is then read by one thread only, which
+ * is what such a pass takes its time for; against rows shared out, the price is four meetings a
+ * layer instead of one.
  *
- * Each member has all rows of x for itself and brings them up to date itself (norms are cheap, and the same
- * bits everywhere); of the products it makes its columns. Query, key and value of its own heads are nobody
- * else's business. What the next product reads whole is put together in memory that all see. */
+ * Each member has all rows of x for itself and brings them up to date itself (norms are cheap, and
+ * the same bits everywhere); of the products it makes its columns. Query, key and value of its own
+ * heads are nobody else's business. What the next product reads whole is put together in memory
+ * that all see. */
 #include <string.h>
 
 #include "kernels/pooling.h"
 #include "kernels/rope.h"
 #include "models/transformer_pass.h"
 
-/* Up to so many rows columns are faster: in int8, whose weights are few bytes and whose rows everybody
- * quantises, the break-even comes sooner. Two cores, DistilBERT's shape: 16 rows 2.4 ms against 2.7, 128 rows
- * 16.9 against 16.1; in float32 47.7 against 53. */
+/* Up to so many rows columns are faster: in int8, whose weights are few bytes and whose rows
+ * everybody quantises, the break-even comes sooner. Two cores, DistilBERT's shape: 16 rows 2.4 ms
+ * against 2.7, 128 rows 16.9 against 16.1; in float32 47.7 against 53. */
 enum { PANEL = VL_MATMUL_PANEL, ROWS_MOST = VL_ROW_BLOCK, ROWS_MOST_I8 = 96 };
 
 /* A range of columns. */
@@ -77,8 +79,8 @@ static void turn(vl_member *me, float *qkv, range r, const vl_transformer_layer 
     const float *table = l->global || !m->rope_local ? m->rope_global : m->rope_local;
     for (int32_t t = 0; t < me->p->batch->B; t++)
         for (int part = 0; part < 2; part++)
-            vl_rope(qkv + offsets[t] * 3 * r.count + part * r.count, 3 * r.count, offsets[t + 1] - offsets[t],
-                    (int32_t)(r.count / m->D), (int32_t)m->D, table);
+            vl_rope(qkv + offsets[t] * 3 * r.count + part * r.count, 3 * r.count,
+                    offsets[t + 1] - offsets[t], (int32_t)(r.count / m->D), (int32_t)m->D, table);
 }
 
 static vl_status make_qkv(vl_member *me, const vl_transformer_layer *l, range r)
@@ -93,8 +95,8 @@ static vl_status make_qkv(vl_member *me, const vl_transformer_layer *l, range r)
     }
     const void *input = vl_projection_input(&l->qkv, x, T, &me->rows);
     for (int part = 0; part < 3; part++)
-        VL_TRY(vl_projection_columns(&l->qkv, qkv + part * r.count, 3 * r.count, input, T, part * m->C + r.first,
-                                     r.count, VL_ACT_NONE, &me->rows));
+        VL_TRY(vl_projection_columns(&l->qkv, qkv + part * r.count, 3 * r.count, input, T,
+                                     part * m->C + r.first, r.count, VL_ACT_NONE, &me->rows));
     if (m->rope_global) turn(me, qkv, r, l);
     vl_member_mark(me, VL_TRACE_QKV);
     return VALENCE_OK;
@@ -111,19 +113,20 @@ static void attend(vl_member *me, const vl_transformer_layer *l, range r, bool f
         int64_t row = p->batch->offsets[t], T = p->batch->offsets[t + 1] - row;
         float *to = p->context + (first_rows ? t : row) * m->C + r.first;
         const float *q = qkv + row * 3 * r.count;
-        attention(to, q, q + r.count, q + 2 * r.count, 3 * r.count, m->C, (int32_t)T, 0, first_rows ? 1 : (int32_t)T,
-                  (int32_t)(r.count / m->D), (int32_t)m->D, 1 / __builtin_sqrtf((float)m->D),
-                  l->global ? 0 : m->window, me->attention);
+        attention(to, q, q + r.count, q + 2 * r.count, 3 * r.count, m->C, (int32_t)T, 0,
+                  first_rows ? 1 : (int32_t)T, (int32_t)(r.count / m->D), (int32_t)m->D,
+                  1 / __builtin_sqrtf((float)m->D), l->global ? 0 : m->window, me->attention);
     }
     vl_member_mark(me, VL_TRACE_ATTENTION);
 }
 
 /* to's columns of the range = W src. */
-static vl_status project(vl_member *me, const vl_projection *w, float *to, int64_t stride, const float *src,
-                         int64_t R, range r, vl_activation act)
+static vl_status project(vl_member *me, const vl_projection *w, float *to, int64_t stride,
+                         const float *src, int64_t R, range r, vl_activation act)
 {
     const void *input = vl_projection_input(w, src, R, &me->rows);
-    return vl_projection_columns(w, to + r.first, stride, input, R, r.first, r.count, act, &me->rows);
+    return vl_projection_columns(w, to + r.first, stride, input, R, r.first, r.count, act,
+                                 &me->rows);
 }
 
 static vl_status raise(vl_member *me, const vl_transformer_layer *l, const float *src, int64_t R)
@@ -133,10 +136,13 @@ static vl_status raise(vl_member *me, const vl_transformer_layer *l, const float
     float *to = me->p->hidden + r.first;
     if (!m->gated) return project(me, &l->up, me->p->hidden, m->I, src, R, r, m->activation);
     const void *input = vl_projection_input(&l->up, src, R, &me->rows);
-    VL_TRY(vl_projection_columns(&l->up, me->hidden, r.count, input, R, r.first, r.count, VL_ACT_NONE, &me->rows));
-    VL_TRY(vl_projection_columns(&l->up, to, m->I, input, R, m->I + r.first, r.count, VL_ACT_NONE, &me->rows));
+    VL_TRY(vl_projection_columns(&l->up, me->hidden, r.count, input, R, r.first, r.count,
+                                 VL_ACT_NONE, &me->rows));
+    VL_TRY(vl_projection_columns(&l->up, to, m->I, input, R, m->I + r.first, r.count, VL_ACT_NONE,
+                                 &me->rows));
     for (int64_t row = 0; row < R; row++)
-        vl_gate(to + row * m->I, me->hidden + row * r.count, to + row * m->I, r.count, m->activation);
+        vl_gate(to + row * m->I, me->hidden + row * r.count, to + row * m->I, r.count,
+                m->activation);
     return VALENCE_OK;
 }
 
@@ -167,7 +173,8 @@ static void keep_first_rows(vl_member *me)
 {
     int64_t C = me->p->m->C;
     for (int32_t t = 1; t < me->p->batch->B; t++) /* rows only move down */
-        memmove(own_x(me) + t * C, own_x(me) + me->p->batch->offsets[t] * C, (size_t)C * sizeof(float));
+        memmove(own_x(me) + t * C, own_x(me) + me->p->batch->offsets[t] * C,
+                (size_t)C * sizeof(float));
 }
 
 /* A failure is remembered, and the member comes to every meeting all the same. */
@@ -183,14 +190,16 @@ static void run_layer(vl_member *me, int32_t n, vl_status *status)
     if (*status == VALENCE_OK) attend(me, l, r, first_rows);
     if (first_rows) keep_first_rows(me);
     vl_member_meet(me);
-    if (*status == VALENCE_OK) *status = project(me, &l->output, p->state, m->C, p->context, R, r, VL_ACT_NONE);
+    if (*status == VALENCE_OK)
+        *status = project(me, &l->output, p->state, m->C, p->context, R, r, VL_ACT_NONE);
     vl_member_mark(me, VL_TRACE_OUTPUT);
     vl_member_meet(me);
     add_state(me, &l->attention_norm, R);
     if (*status == VALENCE_OK) *status = raise(me, l, prepare(me, l, R), R);
     vl_member_mark(me, VL_TRACE_FFN);
     vl_member_meet(me);
-    if (*status == VALENCE_OK) *status = project(me, &l->down, p->state, m->C, p->hidden, R, r, VL_ACT_NONE);
+    if (*status == VALENCE_OK)
+        *status = project(me, &l->down, p->state, m->C, p->hidden, R, r, VL_ACT_NONE);
     vl_member_mark(me, VL_TRACE_FFN);
     vl_member_meet(me);
     add_state(me, &l->ffn_norm, R);

@@ -1,14 +1,14 @@
 /* transformer_forward.c: the forward pass of a ragged batch on one or more threads.
  *
- * All tokens of all texts are rows of one matrix, without padding. Rows depend on each other in attention
- * only, so each thread (a "member") owns a range of rows and takes them block by block through a whole
- * layer: attention, output, feed-forward, and the next layer's query, key and value. These go into one of
- * two arrays that layers use in turn; so the members have to meet once a layer, before attention reads
- * what others wrote - or never, where the ranges end where texts end. A few rows are shared out by columns
- * instead (transformer_columns.c).
+ * All tokens of all texts are rows of one matrix, without padding. Rows depend on each other in
+ * attention only, so each thread (a "member") owns a range of rows and takes them block by block
+ * through a whole layer: attention, output, feed-forward, and the next layer's query, key and
+ * value. These go into one of two arrays that layers use in turn; so the members have to meet once
+ * a layer, before attention reads what others wrote - or never, where the ranges end where texts
+ * end. A few rows are shared out by columns instead (transformer_columns.c).
  *
- * Where only the first token's state is asked for, the last layer computes nothing else of it (its keys
- * and values apart): exact, and a seventh of a six-layer model's work. */
+ * Where only the first token's state is asked for, the last layer computes nothing else of it (its
+ * keys and values apart): exact, and a seventh of a six-layer model's work. */
 #include <assert.h>
 #include <string.h>
 
@@ -62,7 +62,8 @@ static size_t state_bytes(const vl_transformer *m)
 static size_t own_bytes(const vl_transformer *m)
 {
     return up(vl_row_scratch_bytes(widest(m), deepest(m))) + rows_of(BLOCK, m->C) + state_bytes(m) +
-           rows_of(BLOCK, m->I) + up(vl_attention_scratch(m->head.longest, m->heads, (int32_t)m->D));
+           rows_of(BLOCK, m->I) +
+           up(vl_attention_scratch(m->head.longest, m->heads, (int32_t)m->D));
 }
 
 /* What members that share columns write together. */
@@ -80,8 +81,9 @@ size_t vl_transformer_scratch(const vl_model *model, int32_t B, int64_t T, int t
 {
     const vl_transformer *m = (const vl_transformer *)model;
     if (threads > VL_MEMBERS_MAX) threads = VL_MEMBERS_MAX;
-    return rows_of(T + (int64_t)BLOCK * threads, m->C) + 2 * rows_of(T, 3 * m->C) + shared_bytes(m) +
-           rows_of((int64_t)B + BLOCK, m->C) + (size_t)threads * own_bytes(m) + trace_bytes(threads);
+    return rows_of(T + (int64_t)BLOCK * threads, m->C) + 2 * rows_of(T, 3 * m->C) +
+           shared_bytes(m) + rows_of((int64_t)B + BLOCK, m->C) + (size_t)threads * own_bytes(m) +
+           trace_bytes(threads);
 }
 
 static void lay_out(pass *p, char *at)
@@ -207,13 +209,14 @@ vl_status vl_member_embed(vl_member *me, float *x, int64_t first, int64_t count)
                          row - batch->offsets[t] + m->position_offset);
     }
     vl_norm_run(&m->embedding_norm, e, e, NULL, count);
-    if (m->has_project) VL_TRY(vl_projection_run(&m->project, x, m->C, e, count, VL_ACT_NONE, &me->rows));
+    if (m->has_project)
+        VL_TRY(vl_projection_run(&m->project, x, m->C, e, count, VL_ACT_NONE, &me->rows));
     vl_member_mark(me, VL_TRACE_EMBED);
     return VALENCE_OK;
 }
 
-static void turn(const vl_transformer *m, const vl_transformer_layer *l, const vl_batch *batch, float *qkv,
-                 const block *b)
+static void turn(const vl_transformer *m, const vl_transformer_layer *l, const vl_batch *batch,
+                 float *qkv, const block *b)
 {
     const float *table = l->global || !m->rope_local ? m->rope_global : m->rope_local;
     int64_t row = b->first, end = b->first + b->count;
@@ -221,7 +224,8 @@ static void turn(const vl_transformer *m, const vl_transformer_layer *l, const v
         int64_t stop = batch->offsets[t + 1] < end ? batch->offsets[t + 1] : end;
         const float *at = table + (row - batch->offsets[t]) * m->D;
         for (int part = 0; part < 2; part++)
-            vl_rope(qkv + row * 3 * m->C + part * m->C, 3 * m->C, (int32_t)(stop - row), m->heads, (int32_t)m->D, at);
+            vl_rope(qkv + row * 3 * m->C + part * m->C, 3 * m->C, (int32_t)(stop - row), m->heads,
+                    (int32_t)m->D, at);
         row = stop;
     }
 }
@@ -238,14 +242,15 @@ static vl_status project_qkv(member *me, const block *b, int32_t n)
         in = me->state;
         vl_member_mark(me, VL_TRACE_NORM);
     }
-    VL_TRY(vl_projection_run(&l->qkv, qkv + b->first * 3 * m->C, 3 * m->C, in, b->count, VL_ACT_NONE, &me->rows));
+    VL_TRY(vl_projection_run(&l->qkv, qkv + b->first * 3 * m->C, 3 * m->C, in, b->count,
+                             VL_ACT_NONE, &me->rows));
     if (m->rope_global) turn(m, l, me->p->batch, qkv, b);
     vl_member_mark(me, VL_TRACE_QKV);
     return VALENCE_OK;
 }
 
-/* Models in bfloat16 attend in it, too. Those in int8 do not: it would change their logits by 1e-2 and
- * more, and they are to be the same on processors without it. */
+/* Models in bfloat16 attend in it, too. Those in int8 do not: it would change their logits by 1e-2
+ * and more, and they are to be the same on processors without it. */
 vl_attention_fn *vl_attention_of(const vl_transformer *m)
 {
     bool bf16 = vl_matmul_kind_of(m->layer[0].qkv.product) == VL_MATMUL_BF16;
@@ -265,11 +270,14 @@ static void attend(member *me, const block *b, int32_t n)
     for (int32_t t = b->text; done < b->count; t++) {
         int64_t base = batch->offsets[t], T = batch->offsets[t + 1] - base;
         int64_t from = b->sparse ? 0 : row - base;
-        int64_t end = b->sparse ? 1 : base + T < b->first + b->count ? T : b->first + b->count - base;
+        int64_t end = b->sparse                        ? 1
+                      : base + T < b->first + b->count ? T
+                                                       : b->first + b->count - base;
         if (T == 0) continue;
         const float *q = qkv + base * 3 * m->C;
-        attention(to - from * m->C, q, q + m->C, q + 2 * m->C, 3 * m->C, m->C, (int32_t)T, (int32_t)from,
-                  (int32_t)end, m->heads, (int32_t)m->D, scale, window, me->attention);
+        attention(to - from * m->C, q, q + m->C, q + 2 * m->C, 3 * m->C, m->C, (int32_t)T,
+                  (int32_t)from, (int32_t)end, m->heads, (int32_t)m->D, scale, window,
+                  me->attention);
         to += (end - from) * m->C;
         done += end - from;
         row = base + end;
@@ -292,7 +300,8 @@ static vl_status transform(member *me, float *x, int64_t count, int32_t n)
         vl_norm_run(&l->attention_norm, x, state, x, count);
     }
     vl_member_mark(me, VL_TRACE_NORM);
-    VL_TRY(vl_projection_pair(&l->up, &l->down, state, in, count, m->activation, m->gated, me->hidden, &me->rows));
+    VL_TRY(vl_projection_pair(&l->up, &l->down, state, in, count, m->activation, m->gated,
+                              me->hidden, &me->rows));
     vl_member_mark(me, VL_TRACE_FFN);
     if (m->pre_norm)
         for (int64_t i = 0; i < count * m->C; i++) x[i] += state[i];
@@ -313,7 +322,8 @@ static vl_status begin(member *me)
 {
     int64_t end = me->p->from[me->index + 1], most = block_rows(end - me->p->from[me->index]);
     for (int64_t row = me->p->from[me->index]; row < end; row += most) {
-        block b = {row, end - row < most ? end - row : most, false, vl_text_of_row(me->p->batch, row)};
+        block b = {row, end - row < most ? end - row : most, false,
+                   vl_text_of_row(me->p->batch, row)};
         VL_TRY(vl_member_embed(me, own_rows(me, row), b.first, b.count));
         VL_TRY(project_qkv(me, &b, 0));
     }
@@ -333,8 +343,8 @@ static vl_status run_layer(member *me, int32_t n)
     return VALENCE_OK;
 }
 
-/* The last layer for the first rows of texts [text, end), straight into pooled. A text's first row is
- * its owner's. */
+/* The last layer for the first rows of texts [text, end), straight into pooled. A text's first row
+ * is its owner's. */
 static vl_status run_first_rows(member *me, int32_t text, int32_t end)
 {
     const pass *p = me->p;
@@ -376,7 +386,8 @@ static void pool_means(member *me, int32_t text, int32_t end)
     }
 }
 
-/* The final norm over my rows, left where others can find them: query, key and value are done with. */
+/* The final norm over my rows, left where others can find them: query, key and value are done with.
+ */
 static void publish_rows(member *me)
 {
     const pass *p = me->p;
@@ -398,12 +409,13 @@ vl_status vl_member_head(vl_member *me, int32_t text, int32_t end)
         int32_t count = end - text < BLOCK ? end - text : BLOCK;
         float *x = p->pooled + text * m->C;
         if (m->has_dense) {
-            VL_TRY(vl_projection_run(&m->dense, me->state, m->C, x, count, m->head_activation, &me->rows));
+            VL_TRY(vl_projection_run(&m->dense, me->state, m->C, x, count, m->head_activation,
+                                     &me->rows));
             x = me->state;
         }
         vl_norm_run(&m->head_norm, x, x, NULL, count);
-        VL_TRY(vl_projection_run(&m->out, p->logits + (int64_t)text * m->head.K, m->head.K, x, count, VL_ACT_NONE,
-                                 &me->rows));
+        VL_TRY(vl_projection_run(&m->out, p->logits + (int64_t)text * m->head.K, m->head.K, x,
+                                 count, VL_ACT_NONE, &me->rows));
     }
     vl_member_mark(me, VL_TRACE_HEAD);
     return VALENCE_OK;
@@ -422,7 +434,8 @@ static vl_status finish(member *me)
     } else {
         VL_TRY(run_first_rows(me, text, end));
         if (p->m->pre_norm)
-            vl_norm_run(&p->m->final_norm, p->pooled + text * p->m->C, p->pooled + text * p->m->C, NULL, end - text);
+            vl_norm_run(&p->m->final_norm, p->pooled + text * p->m->C, p->pooled + text * p->m->C,
+                        NULL, end - text);
     }
     return vl_member_head(me, text, end);
 }
@@ -474,8 +487,11 @@ vl_status vl_transformer_forward(const vl_model *model, const vl_batch *batch, c
                                  float *logits)
 {
     if (!fits((const vl_transformer *)model, batch)) return VALENCE_ARGUMENT;
-    pass p = {.m = (const vl_transformer *)model, .batch = batch, .logits = logits,
-              .T = batch->offsets[batch->B], .traced = run->trace != NULL};
+    pass p = {.m = (const vl_transformer *)model,
+              .batch = batch,
+              .logits = logits,
+              .T = batch->offsets[batch->B],
+              .traced = run->trace != NULL};
     p.members = vl_workers_threads(run->workers);
     if (p.members > VL_MEMBERS_MAX) p.members = VL_MEMBERS_MAX;
     if (p.members > p.T) p.members = (int)p.T;

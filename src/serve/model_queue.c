@@ -42,10 +42,10 @@ int vl_queue_workers(const vl_queue_options *o)
     return o->workers > 0 ? o->workers : cpus < WORKERS_MAX ? cpus : WORKERS_MAX;
 }
 
-int vl_queue_threads_each(const vl_queue_options *o)
+int vl_queue_threads_most(void)
 {
-    int each = vl_cpu_count() / vl_queue_workers(o);
-    return each > 1 ? each : 1;
+    int cpus = vl_cpu_count();
+    return cpus < WORKERS_MAX ? cpus : WORKERS_MAX;
 }
 
 /* ---- Answering, on a worker ------------------------------------------------------------------- */
@@ -132,10 +132,20 @@ static void count_batch(vl_model_queue *q, vl_job *const *jobs, int count, doubl
     vl_size_histogram_count(&q->meter->batch_tokens, tokens);
 }
 
+/* What comes alone gets all processors; while others work or wait, each worker keeps to its own, which
+ * answers more a second. The answer is the same. */
+static void choose_threads(vl_model_queue *q, queue_worker *w, int count)
+{
+    vl_batcher_counts now = vl_batcher_counted(q->batcher);
+    bool alone = now.running <= count && now.waiting == 0;
+    valence_context_threads(w->context, alone || vl_queue_workers(&q->options) == 1 ? 0 : 1);
+}
+
 static vl_status run(void *user, int thread, vl_job *const *jobs, int count)
 {
     vl_model_queue *q = user;
     queue_worker *w = &q->workers[thread];
+    choose_threads(q, w, count);
     double began = vl_clock_seconds();
     size_t together = 0;
     for (int i = 0; i < count; i++) {

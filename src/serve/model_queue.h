@@ -19,9 +19,9 @@ typedef struct vl_queue_options {
 
 vl_queue_options vl_queue_defaults(void);
 
-/* Workers as they will be, and how many processors are left to each. */
+/* Workers as they will be, and how many threads share a text that comes alone. */
 int vl_queue_workers(const vl_queue_options *o);
-int vl_queue_threads_each(const vl_queue_options *o);
+int vl_queue_threads_most(void);
 
 typedef struct vl_model_queue vl_model_queue;
 typedef struct vl_question vl_question;

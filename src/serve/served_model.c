@@ -60,7 +60,7 @@ uint64_t vl_served_model_mark(const vl_served_model *m)
 static vl_status open_model(vl_served_model *m, const vl_model_needs *needs, valence_error *error)
 {
     valence_model_options options = valence_model_defaults();
-    options.threads = vl_queue_threads_each(&needs->queue);
+    options.threads = vl_queue_threads_most();
     uint64_t before = vl_model_mark(m->source); /* what changes meanwhile is seen later */
     VL_TRY(valence_model_open(&m->model, m->source, &options, error));
     valence_model_describe(m->model, &m->info);

@@ -7,7 +7,12 @@
 
 #include "text/tokenizer.h"
 
-typedef enum vl_truncation { VL_CUT_WINDOWS, VL_CUT_RIGHT, VL_CUT_LEFT, VL_CUT_HEAD_TAIL } vl_truncation;
+typedef enum vl_truncation {
+    VL_CUT_WINDOWS,
+    VL_CUT_RIGHT,
+    VL_CUT_LEFT,
+    VL_CUT_HEAD_TAIL
+} vl_truncation;
 
 typedef struct vl_window_rule {
     int32_t max_length; /* tokens of one window, special ones included; above prefix + suffix */

@@ -8,6 +8,7 @@
 int check_csv_scan(void);
 int check_clean(void);
 int check_words(void);
+int check_bert_words(void);
 int check_ngram_lookup(void);
 int check_activation(void);
 int check_quantize(void);
@@ -29,6 +30,7 @@ static const struct {
     {"csv_scan", check_csv_scan},
     {"clean", check_clean},
     {"words", check_words},
+    {"bert_words", check_bert_words},
     {"ngram_lookup", check_ngram_lookup},
     {"activation", check_activation},
     {"quantize", check_quantize},

@@ -1,6 +1,6 @@
-/* test_matmul.c: products by oneDNN against the plain loops, one process for each instruction set: int8
- * exactly, float32 and bfloat16 within rounding; rows do not depend on how many there are; oneDNN starts
- * no threads; sizes that are refused. */
+/* test_matmul.c: products by oneDNN against the plain loops, one process for each instruction set:
+ * int8 exactly, float32 and bfloat16 within rounding; rows do not depend on how many there are;
+ * oneDNN starts no threads; sizes that are refused. */
 #include <dirent.h>
 #include <math.h>
 
@@ -13,7 +13,8 @@
 enum { ROWS = 131 };
 
 static const int64_t src_bytes[] = {4, 2, 1};
-static const int64_t shapes[][2] = {{1, 1}, {2, 3}, {3, 768}, {64, 64}, {65, 63}, {97, 130}, {384, 96}, {16, 257}};
+static const int64_t shapes[][2] = {{1, 1},   {2, 3},    {3, 768},  {64, 64},
+                                    {65, 63}, {97, 130}, {384, 96}, {16, 257}};
 
 /* Bytes, small floats or small bfloat16 numbers by kind. */
 static void fill(void *data, vl_matmul_kind kind, bool weight, int64_t n, uint64_t seed)
@@ -25,7 +26,8 @@ static void fill(void *data, vl_matmul_kind kind, bool weight, int64_t n, uint64
         memcpy(&bits, &x, sizeof bits);
         if (kind == VL_MATMUL_F32) ((float *)data)[i] = x;
         else if (kind == VL_MATMUL_BF16) ((uint16_t *)data)[i] = (uint16_t)(bits >> 16);
-        else if (weight) ((int8_t *)data)[i] = (int8_t)((int)(r % 255) - 127); /* extremes included */
+        else if (weight)
+            ((int8_t *)data)[i] = (int8_t)((int)(r % 255) - 127); /* extremes included */
         else ((uint8_t *)data)[i] = (uint8_t)(1 + r % 127);
     }
 }
@@ -34,8 +36,9 @@ static double difference(vl_matmul_kind kind, const void *a, const void *b, int6
 {
     double worst = 0;
     for (int64_t i = 0; i < n; i++) {
-        double d = kind == VL_MATMUL_I8 ? (double)((const int32_t *)a)[i] - ((const int32_t *)b)[i]
-                                        : (double)((const float *)a)[i] - (double)((const float *)b)[i];
+        double d = kind == VL_MATMUL_I8
+                       ? (double)((const int32_t *)a)[i] - ((const int32_t *)b)[i]
+                       : (double)((const float *)a)[i] - (double)((const float *)b)[i];
         worst = fmax(worst, fabs(d));
     }
     return worst;
@@ -45,8 +48,10 @@ static double difference(vl_matmul_kind kind, const void *a, const void *b, int6
 static int check_shape(vl_matmul_kind kind, int64_t N, int64_t K)
 {
     size_t rows = (size_t)vl_matmul_rows(ROWS);
-    void *weight = vl_alloc(VL_MEM_MODEL, (size_t)(N * K) * 4), *src = vl_alloc_zero(VL_MEM_MODEL, rows * (size_t)K * 4);
-    void *out = vl_alloc(VL_MEM_MODEL, rows * (size_t)N * 4), *plain = vl_alloc(VL_MEM_MODEL, rows * (size_t)N * 4);
+    void *weight = vl_alloc(VL_MEM_MODEL, (size_t)(N * K) * 4),
+         *src = vl_alloc_zero(VL_MEM_MODEL, rows * (size_t)K * 4);
+    void *out = vl_alloc(VL_MEM_MODEL, rows * (size_t)N * 4),
+         *plain = vl_alloc(VL_MEM_MODEL, rows * (size_t)N * 4);
     void *few = vl_alloc(VL_MEM_MODEL, rows * (size_t)N * 4);
     vl_matmul *m;
     valence_error error;
@@ -61,7 +66,8 @@ static int check_shape(vl_matmul_kind kind, int64_t N, int64_t K)
     if (vl_matmul_run(m, out, src, ROWS) != VALENCE_OK) wrong = 2;
     double tolerance = kind == VL_MATMUL_I8 ? 0 : 1e-6 * (double)K;
     if (!wrong && !(difference(kind, out, plain, ROWS * N) <= tolerance)) wrong = 3;
-    for (int64_t M = 1; M < ROWS && !wrong; M += 1 + M / 3) { /* the first rows alone: the same bits */
+    for (int64_t M = 1; M < ROWS && !wrong;
+         M += 1 + M / 3) { /* the first rows alone: the same bits */
         if (vl_matmul_run(m, few, src, M) != VALENCE_OK) wrong = 4;
         else if (memcmp(few, out, (size_t)(M * N) * 4) != 0) wrong = 5;
     }
@@ -114,7 +120,8 @@ static void test_kinds(void **state)
     assert_int_equal(vl_matmul_kind_for(VL_I8), VL_MATMUL_I8);
     assert_int_equal(vl_matmul_kind_for(VL_F32), VL_MATMUL_F32);
     assert_int_equal(vl_matmul_kind_for(VL_F16), VL_MATMUL_F32);
-    assert_int_equal(vl_matmul_kind_for(VL_BF16), vl_cpu_has_bf16() ? VL_MATMUL_BF16 : VL_MATMUL_F32);
+    assert_int_equal(vl_matmul_kind_for(VL_BF16),
+                     vl_cpu_has_bf16() ? VL_MATMUL_BF16 : VL_MATMUL_F32);
 }
 
 static void test_refused(void **state)
@@ -123,14 +130,16 @@ static void test_refused(void **state)
     static const int64_t wrong[][2] = {{0, 4}, {4, 0}, {-1, 4}, {1 << 20, 4}, {4, INT64_MAX}};
     vl_matmul *m;
     for (size_t i = 0; i < LENGTH(wrong); i++) {
-        assert_int_equal(vl_matmul_pack(&m, VL_MATMUL_F32, "", wrong[i][0], wrong[i][1], NULL), VALENCE_LIMIT);
+        assert_int_equal(vl_matmul_pack(&m, VL_MATMUL_F32, "", wrong[i][0], wrong[i][1], NULL),
+                         VALENCE_LIMIT);
         assert_null(m);
     }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_plain), cmocka_unit_test(test_kinds),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_plain),
+                                       cmocka_unit_test(test_kinds),
                                        cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

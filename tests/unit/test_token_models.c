@@ -6,8 +6,12 @@
 #include "valence.h"
 
 static const char bert[] = "tests/golden/transformers/bert";
-static const char *const texts[] = {"a wonderful film", "", "The plot was dull , and the end : worse !", "caf\xC3\xA9 \xF0\x9F\x98\x80",
-                                    "good film good film good film", "x"};
+static const char *const texts[] = {"a wonderful film",
+                                    "",
+                                    "The plot was dull , and the end : worse !",
+                                    "caf\xC3\xA9 \xF0\x9F\x98\x80",
+                                    "good film good film good film",
+                                    "x"};
 enum { TEXTS = sizeof texts / sizeof *texts };
 static char *long_text; /* some windows long */
 
@@ -58,10 +62,12 @@ static void check_batch(const valence_model *m, int K)
     assert_int_equal(valence_context_open(&one, m, NULL), VALENCE_OK);
     assert_int_equal(valence_context_open(&all, m, NULL), VALENCE_OK);
     for (int i = 0; i <= TEXTS; i++) e[i] = encoded(one, text_at(i));
-    assert_int_equal(valence_context_predict_encodings(all, (const valence_encoding *const *)e, TEXTS + 1, together, NULL),
+    assert_int_equal(valence_context_predict_encodings(all, (const valence_encoding *const *)e,
+                                                       TEXTS + 1, together, NULL),
                      VALENCE_OK);
     for (int i = 0; i <= TEXTS; i++) {
-        assert_int_equal(valence_context_predict(one, text_at(i), strlen(text_at(i)), &alone, NULL), VALENCE_OK);
+        assert_int_equal(valence_context_predict(one, text_at(i), strlen(text_at(i)), &alone, NULL),
+                         VALENCE_OK);
         assert_memory_equal(alone.logits, together[i].logits, sizeof(float) * (size_t)K);
         assert_string_equal(alone.label, together[i].label);
         assert_int_equal(alone.tokens, together[i].tokens);
@@ -84,7 +90,8 @@ static void check_threads(const valence_model *m)
     assert_int_equal(valence_context_open(&c, m, NULL), VALENCE_OK);
     for (int i = 0; i < 4; i++) {
         valence_context_threads(c, i % 2 ? 1 : 8);
-        assert_int_equal(valence_context_predict(c, long_text, strlen(long_text), &p, NULL), VALENCE_OK);
+        assert_int_equal(valence_context_predict(c, long_text, strlen(long_text), &p, NULL),
+                         VALENCE_OK);
         if (i == 0) first = p.logits[0];
         assert_memory_equal(&first, &p.logits[0], sizeof first);
     }
@@ -120,7 +127,8 @@ static void test_truncation(void **state)
         o.truncation = (valence_truncation)t;
         valence_model *m = opened(bert, &o);
         assert_int_equal(valence_context_open(&c, m, NULL), VALENCE_OK);
-        valence_status status = valence_context_predict(c, long_text, strlen(long_text), &p, &error);
+        valence_status status =
+            valence_context_predict(c, long_text, strlen(long_text), &p, &error);
         if (t == VALENCE_TRUNCATE_NEVER) {
             assert_int_equal(status, VALENCE_LIMIT);
             assert_non_null(strstr(error.message, "16 tokens"));
@@ -154,7 +162,9 @@ static void test_steady_state(void **state)
         for (int round = 0; round < 3; round++) {
             if (round == 1) before = vl_mem_usage_total().allocations;
             for (int i = 0; i <= TEXTS; i++)
-                assert_int_equal(valence_context_predict(c, text_at(i), strlen(text_at(i)), &p, NULL), VALENCE_OK);
+                assert_int_equal(
+                    valence_context_predict(c, text_at(i), strlen(text_at(i)), &p, NULL),
+                    VALENCE_OK);
         }
         assert_int_equal(vl_mem_usage_total().allocations, before);
         valence_context_close(c);
@@ -184,7 +194,8 @@ static void test_explanation(void **state)
     assert_true(whole - without - weight < 1e-4 && weight - whole + without < 1e-4);
     assert_int_equal(valence_context_explain(c, "", 0, -1, &p, &e, NULL), VALENCE_OK);
     assert_int_equal(e.reason_count, 0);
-    assert_int_equal(valence_context_explain(c, long_text, strlen(long_text), -1, &p, &e, NULL), VALENCE_OK);
+    assert_int_equal(valence_context_explain(c, long_text, strlen(long_text), -1, &p, &e, NULL),
+                     VALENCE_OK);
     assert_true(e.reason_count > 64 && e.reason_count <= 128);
     valence_context_close(c);
     valence_model_close(m);
@@ -208,15 +219,17 @@ static valence_status use(void)
     valence_status status = valence_model_open(&m, bert, &o, NULL);
     if (status != VALENCE_OK) return status;
     status = valence_context_open(&c, m, NULL);
-    if (status == VALENCE_OK) status = valence_context_predict(c, long_text, strlen(long_text), &p, NULL);
-    if (status == VALENCE_OK) status = valence_context_explain(c, texts[2], strlen(texts[2]), -1, &p, &e, NULL);
+    if (status == VALENCE_OK)
+        status = valence_context_predict(c, long_text, strlen(long_text), &p, NULL);
+    if (status == VALENCE_OK)
+        status = valence_context_explain(c, texts[2], strlen(texts[2]), -1, &p, &e, NULL);
     valence_context_close(c);
     valence_model_close(m);
     return status;
 }
 
-/* Every allocation from opening to explaining fails once. Only the library's own count: the counts of a
- * few calls in between change with what oneDNN keeps per thread. */
+/* Every allocation from opening to explaining fails once. Only the library's own count: the counts
+ * of a few calls in between change with what oneDNN keeps per thread. */
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -235,8 +248,9 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_batch), cmocka_unit_test(test_truncation),
-                                       cmocka_unit_test(test_steady_state), cmocka_unit_test(test_explanation),
-                                       cmocka_unit_test(test_no_memory)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_batch), cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_steady_state), cmocka_unit_test(test_explanation),
+        cmocka_unit_test(test_no_memory)};
     return cmocka_run_group_tests(tests, make_long_text, drop_long_text);
 }

@@ -1,5 +1,5 @@
-/* test_transformer.c: the forward pass against the formulas of transformer.h in double precision; the
- * same logits for a text alone, in a batch and on any number of threads; damaged models. */
+/* test_transformer.c: the forward pass against the formulas of transformer.h in double precision;
+ * the same logits for a text alone, in a batch and on any number of threads; damaged models. */
 #include <string.h>
 
 #include "made_transformer.h"
@@ -7,20 +7,54 @@
 
 enum { TEXTS = 9 };
 
-static const made_shape bert = {.layers = 2, .heads = 3, .C = 24, .E = 24, .I = 40, .K = 3, .V = 50, .length = 70};
-static const made_shape electra = {.layers = 2, .heads = 4, .C = 32, .E = 16, .I = 48, .K = 2, .V = 50, .length = 70};
-static const made_shape modern = {.layers = 3, .heads = 2, .C = 32, .E = 32, .I = 40, .K = 2, .V = 50, .length = 70,
+static const made_shape bert = {
+    .layers = 2, .heads = 3, .C = 24, .E = 24, .I = 40, .K = 3, .V = 50, .length = 70};
+static const made_shape electra = {
+    .layers = 2, .heads = 4, .C = 32, .E = 16, .I = 48, .K = 2, .V = 50, .length = 70};
+static const made_shape modern = {.layers = 3,
+                                  .heads = 2,
+                                  .C = 32,
+                                  .E = 32,
+                                  .I = 40,
+                                  .K = 2,
+                                  .V = 50,
+                                  .length = 70,
                                   .pre_norm = true};
-static const made_shape pooled = {.layers = 3, .heads = 2, .C = 32, .E = 32, .I = 40, .K = 2, .V = 50, .length = 70,
-                                  .pre_norm = true, .mean = true};
+static const made_shape pooled = {.layers = 3,
+                                  .heads = 2,
+                                  .C = 32,
+                                  .E = 32,
+                                  .I = 40,
+                                  .K = 2,
+                                  .V = 50,
+                                  .length = 70,
+                                  .pre_norm = true,
+                                  .mean = true};
 
 /* Wide enough to be shared out by columns (transformer_columns.c), where a text is short. */
-static const made_shape wide = {.layers = 2, .heads = 4, .C = 128, .E = 64, .I = 192, .K = 3, .V = 50, .length = 70};
-static const made_shape wide_modern = {.layers = 3, .heads = 4, .C = 128, .E = 128, .I = 128, .K = 2, .V = 50,
-                                       .length = 70, .pre_norm = true};
-static const made_shape wide_pooled = {.layers = 2, .heads = 4, .C = 128, .E = 128, .I = 128, .K = 2, .V = 50,
-                                       .length = 70, .pre_norm = true, .mean = true};
-static const made_shape *const shapes[] = {&bert, &electra, &modern, &pooled, &wide, &wide_modern, &wide_pooled};
+static const made_shape wide = {
+    .layers = 2, .heads = 4, .C = 128, .E = 64, .I = 192, .K = 3, .V = 50, .length = 70};
+static const made_shape wide_modern = {.layers = 3,
+                                       .heads = 4,
+                                       .C = 128,
+                                       .E = 128,
+                                       .I = 128,
+                                       .K = 2,
+                                       .V = 50,
+                                       .length = 70,
+                                       .pre_norm = true};
+static const made_shape wide_pooled = {.layers = 2,
+                                       .heads = 4,
+                                       .C = 128,
+                                       .E = 128,
+                                       .I = 128,
+                                       .K = 2,
+                                       .V = 50,
+                                       .length = 70,
+                                       .pre_norm = true,
+                                       .mean = true};
+static const made_shape *const shapes[] = {&bert, &electra,     &modern,     &pooled,
+                                           &wide, &wide_modern, &wide_pooled};
 enum { SHAPES = sizeof shapes / sizeof *shapes, WIDEST = 192 };
 
 /* ---- The formulas ---------------------------------------------------------------------------- */
@@ -34,7 +68,8 @@ static const float *numbers(const vl_store *s, const char *format, int n)
 }
 
 /* y = W x + b of the layer n's part of that name. */
-static void ref_linear(double *y, const double *x, const vl_store *s, const char *name, int n, int N, int K)
+static void ref_linear(double *y, const double *x, const vl_store *s, const char *name, int n,
+                       int N, int K)
 {
     char format[100];
     snprintf(format, sizeof format, "%s.weight", name);
@@ -101,7 +136,8 @@ static void ref_layer(double *x, const vl_store *s, const made_shape *m, int n, 
 {
     int C = m->C, I = m->I, D = C / m->heads;
     bool global = !m->pre_norm || n == 0;
-    double *qkv = calloc((size_t)T * 3 * (size_t)C, sizeof *qkv), *a = calloc((size_t)(T * C), sizeof *a);
+    double *qkv = calloc((size_t)T * 3 * (size_t)C, sizeof *qkv),
+           *a = calloc((size_t)(T * C), sizeof *a);
     double in[WIDEST], state[WIDEST], gate[WIDEST], hidden[WIDEST];
     for (int t = 0; t < T; t++) {
         memcpy(in, x + t * C, sizeof(double) * (size_t)C);
@@ -122,7 +158,8 @@ static void ref_layer(double *x, const vl_store *s, const made_shape *m, int n, 
         if (m->pre_norm) ref_norm(in, s, "layer.%d.ffn.norm", n, C);
         ref_linear(hidden, in, s, "layer.%d.ffn.up", n, I, C);
         if (m->pre_norm) ref_linear(gate, in, s, "layer.%d.ffn.gate", n, I, C);
-        for (int i = 0; i < I; i++) hidden[i] = m->pre_norm ? ref_gelu(gate[i]) * hidden[i] : ref_gelu(hidden[i]);
+        for (int i = 0; i < I; i++)
+            hidden[i] = m->pre_norm ? ref_gelu(gate[i]) * hidden[i] : ref_gelu(hidden[i]);
         ref_linear(state, hidden, s, "layer.%d.ffn.down", n, C, I);
         for (int i = 0; i < C; i++) row[i] += state[i];
         if (!m->pre_norm) ref_norm(row, s, "layer.%d.ffn.norm", n, C);
@@ -133,17 +170,20 @@ static void ref_layer(double *x, const vl_store *s, const made_shape *m, int n, 
 
 static void ref_embed(double *x, const vl_store *s, const made_shape *m, int32_t id, int t)
 {
-    const float *word = numbers(s, "embeddings.word", 0), *position = numbers(s, "embeddings.position", 0);
+    const float *word = numbers(s, "embeddings.word", 0),
+                *position = numbers(s, "embeddings.position", 0);
     const float *type = numbers(s, "embeddings.type", 0);
     double e[WIDEST];
     for (int i = 0; i < m->E; i++)
-        e[i] = (double)word[id * m->E + i] + (position ? position[t * m->E + i] : 0) + (type ? type[i] : 0);
+        e[i] = (double)word[id * m->E + i] + (position ? position[t * m->E + i] : 0) +
+               (type ? type[i] : 0);
     ref_norm(e, s, "embeddings.norm", 0, m->E);
     if (m->E != m->C) ref_linear(x, e, s, "embeddings.project", 0, m->C, m->E);
     else memcpy(x, e, sizeof(double) * (size_t)m->C);
 }
 
-static void ref_forward(double *logits, const vl_store *s, const made_shape *m, const int32_t *ids, int T)
+static void ref_forward(double *logits, const vl_store *s, const made_shape *m, const int32_t *ids,
+                        int T)
 {
     int C = m->C;
     double *x = calloc((size_t)(T * C), sizeof *x), top[WIDEST] = {0}, dense[WIDEST];
@@ -173,7 +213,8 @@ static void make_texts(texts *t, int V)
 {
     t->offsets[0] = 0;
     for (int b = 0; b < TEXTS; b++) t->offsets[b + 1] = t->offsets[b] + lengths[b];
-    for (int i = 0; i < t->offsets[TEXTS]; i++) t->ids[i] = (int32_t)(vl_random_at(3, (uint64_t)i) % (uint64_t)V);
+    for (int i = 0; i < t->offsets[TEXTS]; i++)
+        t->ids[i] = (int32_t)(vl_random_at(3, (uint64_t)i) % (uint64_t)V);
     t->batch = (vl_batch){t->ids, NULL, t->offsets, TEXTS};
 }
 
@@ -193,13 +234,16 @@ static void forward(float *logits, const vl_model *m, const vl_batch *batch, int
     unsigned char *scratch = vl_alloc(VL_MEM_BATCH, bytes + 64);
     memset(scratch, 0xFF, bytes + 64); /* NaN, should anything read what it has not written */
     assert_int_equal(vl_workers_open(&w, threads, NULL), VALENCE_OK);
-    assert_int_equal(m->class->forward(m, batch, &(vl_run){.scratch = scratch, .workers = w}, logits), VALENCE_OK);
+    assert_int_equal(
+        m->class->forward(m, batch, &(vl_run){.scratch = scratch, .workers = w}, logits),
+        VALENCE_OK);
     for (int i = 0; i < 64; i++) assert_int_equal(scratch[bytes + (size_t)i], 0xFF);
     vl_workers_close(w);
     vl_free(scratch);
 }
 
-static double check_against_formulas(const made_shape *shape, const vl_store *s, const vl_model *m, double tolerance)
+static double check_against_formulas(const made_shape *shape, const vl_store *s, const vl_model *m,
+                                     double tolerance)
 {
     static texts t;
     float logits[TEXTS * 3];
@@ -210,7 +254,8 @@ static double check_against_formulas(const made_shape *shape, const vl_store *s,
         ref_forward(expected, s, shape, t.ids + t.offsets[b], lengths[b]);
         for (int k = 0; k < shape->K; k++) {
             double difference = fabs(expected[k] - (double)logits[b * shape->K + k]);
-            if (!(difference <= tolerance)) fail_msg("text %d: %g, not %g", b, logits[b * shape->K + k], expected[k]);
+            if (!(difference <= tolerance))
+                fail_msg("text %d: %g, not %g", b, logits[b * shape->K + k], expected[k]);
             worst = difference > worst ? difference : worst;
         }
     }
@@ -297,11 +342,12 @@ static void refuse(const vl_store *s, vl_status status, const char *word)
 static void test_missing(void **state)
 {
     (void)state;
-    static const char *const needed[] = {"embeddings.word", "layer.1.attention.key.weight",
-                                         "layer.0.attention.output.weight", "layer.1.ffn.down.bias",
-                                         "layer.0.ffn.up.weight", "layer.1.ffn.norm.weight", "head.out.weight"};
-    static const char *const keys[] = {"transformer.layers", "transformer.heads", "transformer.max_length",
-                                       "transformer.norm_eps"};
+    static const char *const needed[] = {
+        "embeddings.word",       "layer.1.attention.key.weight", "layer.0.attention.output.weight",
+        "layer.1.ffn.down.bias", "layer.0.ffn.up.weight",        "layer.1.ffn.norm.weight",
+        "head.out.weight"};
+    static const char *const keys[] = {"transformer.layers", "transformer.heads",
+                                       "transformer.max_length", "transformer.norm_eps"};
     vl_store *s = made_transformer_store(&bert, 1);
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         if (strstr(needed[i], "down.bias")) continue; /* biases may be absent */
@@ -324,14 +370,18 @@ static void test_misshapen(void **state)
         const char *name;
         int rank;
         int64_t N, K;
-    } wrong[] = {{"layer.1.attention.value.weight", 2, 24, 23}, {"layer.0.ffn.down.weight", 2, 24, 39},
-                 {"layer.1.attention.norm.weight", 1, 23, 0},  {"embeddings.position", 2, 69, 24},
-                 {"head.dense.weight", 2, 24, 25},             {"layer.0.attention.query.bias", 1, 25, 0}};
+    } wrong[] = {{"layer.1.attention.value.weight", 2, 24, 23},
+                 {"layer.0.ffn.down.weight", 2, 24, 39},
+                 {"layer.1.attention.norm.weight", 1, 23, 0},
+                 {"embeddings.position", 2, 69, 24},
+                 {"head.dense.weight", 2, 24, 25},
+                 {"layer.0.attention.query.bias", 1, 25, 0}};
     vl_store *s = made_transformer_store(&bert, 1);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         made_transformer m = {.store = copy_without(s, wrong[i].name, "")};
         made_tensor(&m, wrong[i].name, wrong[i].rank, wrong[i].N, wrong[i].K, 0, 1);
-        refuse(m.store, VALENCE_FORMAT, strstr(wrong[i].name, "position") ? "positions" : wrong[i].name);
+        refuse(m.store, VALENCE_FORMAT,
+               strstr(wrong[i].name, "position") ? "positions" : wrong[i].name);
         vl_store_close(m.store);
     }
     vl_store_close(s);
@@ -341,10 +391,12 @@ static void test_settings(void **state)
 {
     (void)state;
     static const char *const wrong[][2] = {
-        {"transformer.heads", "5"},        {"transformer.heads", "-1"},     {"transformer.layers", "99999"},
-        {"transformer.layers", "3"},       {"transformer.norm", "sideways"}, {"transformer.activation", "mish"},
-        {"transformer.max_length", "1e9"}, {"transformer.norm_eps", "nan"},  {"transformer.global_layers", "[7]"},
-        {"transformer.global_layers", "[0"}, {"transformer.position_offset", "2"}};
+        {"transformer.heads", "5"},           {"transformer.heads", "-1"},
+        {"transformer.layers", "99999"},      {"transformer.layers", "3"},
+        {"transformer.norm", "sideways"},     {"transformer.activation", "mish"},
+        {"transformer.max_length", "1e9"},    {"transformer.norm_eps", "nan"},
+        {"transformer.global_layers", "[7]"}, {"transformer.global_layers", "[0"},
+        {"transformer.position_offset", "2"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         vl_store *s = made_transformer_store(&bert, 1);
         assert_int_equal(vl_store_set(s, wrong[i][0], vl_span_of(wrong[i][1]), NULL), VALENCE_OK);
@@ -365,7 +417,8 @@ static void test_lengths(void **state)
     for (int32_t n = 0; n <= 71; n += 71) {
         const int32_t offsets[] = {0, n};
         const vl_batch batch = {ids, NULL, offsets, 1};
-        assert_int_equal(m->class->forward(m, &batch, &(vl_run){.scratch = scratch}, logits), VALENCE_ARGUMENT);
+        assert_int_equal(m->class->forward(m, &batch, &(vl_run){.scratch = scratch}, logits),
+                         VALENCE_ARGUMENT);
     }
     vl_free(scratch);
     vl_model_close(m);
@@ -399,9 +452,10 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_formulas),   cmocka_unit_test(test_quantised),
-                                       cmocka_unit_test(test_invariance), cmocka_unit_test(test_missing),
-                                       cmocka_unit_test(test_misshapen),  cmocka_unit_test(test_settings),
-                                       cmocka_unit_test(test_lengths),    cmocka_unit_test(test_no_memory)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formulas),   cmocka_unit_test(test_quantised),
+        cmocka_unit_test(test_invariance), cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_misshapen),  cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_lengths),    cmocka_unit_test(test_no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
