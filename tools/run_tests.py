@@ -31,7 +31,7 @@ def run(command, **more):
     start = time.time()
     try:
         p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                           errors="replace", env=env, timeout=1200)
+                           errors="replace", env=env, timeout=3600)
         return p.returncode, p.stdout, time.time() - start
     except subprocess.TimeoutExpired as e:
         return 124, (e.stdout or b"").decode(errors="replace") + "\ntimed out", time.time() - start
