@@ -17,9 +17,3 @@ double vl_row_square(const float *x, int64_t n)
 {
     return square_of[vl_isa_active()](x, n);
 }
-
-void vl_rows_sum(float *to, const float *from, int64_t R, int64_t N)
-{
-    vl_row_add_fn *add = add_of[vl_isa_active()];
-    for (int64_t r = 0; r < R; r++) add(to, from + r * N, 1, N);
-}

@@ -12,9 +12,6 @@ void vl_row_add(float *to, const float *from, float a, int64_t n);
 /* sum of x[i]^2     x: (n) */
 double vl_row_square(const float *x, int64_t n);
 
-/* to[n] += sum over r of from[r][n], in order of r     to: (N), from: (R,N) without gaps */
-void vl_rows_sum(float *to, const float *from, int64_t R, int64_t N);
-
 typedef void vl_row_add_fn(float *to, const float *from, float a, int64_t n);
 typedef double vl_row_square_fn(const float *x, int64_t n);
 vl_row_add_fn vl_row_add_scalar, vl_row_add_avx2, vl_row_add_avx512;

@@ -6,10 +6,19 @@
 
 #include "text/token_chars.h"
 
-/* Steps that change nothing of plain English but its case, and may not be Lowercase. */
+/* BERT's steps, the normalisation forms and Lowercase: of plain ASCII they change the case at most.
+ */
 static bool keeps_ascii(vl_normal_kind kind)
 {
     return kind <= VL_NORMAL_LOWER;
+}
+
+/* Each code point of a kind is a delimiter. */
+static bool cuts(const vl_split_step *step, bool (*is)(uint32_t c), vl_split_behavior behavior)
+{
+    const vl_pattern *p = &step->pattern;
+    return p->kind == VL_PATTERN_RUN && p->is == is && p->most == 1 && !step->invert &&
+           step->behavior == behavior;
 }
 
 bool vl_encode_bert_fits(const vl_tokenizer *t)
@@ -17,13 +26,10 @@ bool vl_encode_bert_fits(const vl_tokenizer *t)
     const vl_pretokenizer *p = &t->pretokenizer;
     for (int i = 0; i < t->normalizer.count; i++)
         if (!keeps_ascii(t->normalizer.steps[i].kind)) return false;
-    return t->model == VL_MODEL_WORDPIECE && !p->bytes && t->trim_count == 0 &&
+    return t->model == VL_MODEL_WORDPIECE && t->trim_count == 0 &&
            vl_added_tokens_none(&t->added_normal) && p->count == 2 &&
-           p->steps[0].pattern.is == vl_token_is_space &&
-           p->steps[0].behavior == VL_SPLIT_REMOVED && !p->steps[0].invert &&
-           p->steps[0].pattern.most == 1 && p->steps[1].pattern.is == vl_token_is_punctuation &&
-           p->steps[1].behavior == VL_SPLIT_ISOLATED && !p->steps[1].invert &&
-           p->steps[1].pattern.most == 1;
+           cuts(&p->steps[0], vl_token_is_space, VL_SPLIT_REMOVED) &&
+           cuts(&p->steps[1], vl_token_is_punctuation, VL_SPLIT_ISOLATED);
 }
 
 static bool folds(const vl_tokenizer *t)

@@ -1,6 +1,6 @@
 /* normal_forms.c: Unicode's normalisation forms (UAX #15), one code point at a time. A run of
  * combining marks is put in order and composed in a small window; a longer one, which only hostile
- * text has, in a buffer on the side.
+ * text has, in memory that is fetched for it.
  *
  * Origins follow unicode-normalization-alignments, whose iterators yield each code point with a
  * change: 0 replaces a code point of the input, 1 is inserted, -n replaces one and swallows n
@@ -59,8 +59,7 @@ static vl_status add_part(form *f, part p)
     return VALENCE_OK;
 }
 
-/* Stable, by class. Insertion for the few; merging would be for runs nobody writes, but hostile
- * text may have a million marks: those go by counting. */
+/* Stable, by class: by insertion, and a run that is too long for that by counting. */
 static vl_status sort_marks(part *p, size_t n)
 {
     if (n <= 64) {

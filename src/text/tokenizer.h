@@ -58,7 +58,8 @@ typedef struct vl_tokens {
 } vl_tokens;
 
 /* Exactly the ids (and, as bytes, the offsets) of Hugging Face's tokenizers with
- * add_special_tokens=False. Invalid UTF-8 counts as U+FFFD, a maximal subpart each. Allocates only
+ * add_special_tokens=False (but for offsets behind a byte that a byte-level vocabulary has no token
+ * for, which it should not be). Invalid UTF-8 counts as U+FFFD, a maximal subpart each. Allocates only
  * when a text needs more room than any before; that can fail with VALENCE_NO_MEMORY. VALENCE_LIMIT:
  * a text of 2 GiB and more. */
 vl_status vl_tokenizer_encode(const vl_tokenizer *t, vl_token_scratch *s, vl_span text, bool offsets,

@@ -15,7 +15,7 @@ vl_status vl_fit_state_open(vl_fit_state *s, vl_net *net, const vl_optimizer_opt
 {
     size_t size = (size_t)net->size * sizeof(float),
            table = (size_t)net->V * (size_t)net->E * sizeof(float);
-    *s = (vl_fit_state){.net = net, .measured = -1};
+    *s = (vl_fit_state){.net = net};
     vl_buffer_init(&s->curve, VL_MEM_TRAINING, (size_t)1 << 32);
     VL_TRY(vl_optimizer_open(&s->optimizer, net, o, error));
     s->best_vector = vl_alloc_zero(VL_MEM_TRAINING, size);
@@ -60,10 +60,10 @@ static void list_arrays(array a[ARRAYS], const vl_fit_state *s)
 /* Counts stay below 2^53. */
 static void list_numbers(double n[NUMBERS], const vl_fit_state *s)
 {
-    const double all[NUMBERS] = {(double)s->epoch,    (double)s->batch, (double)s->since,
-                                 (double)s->measured, s->loss,          s->losses,
-                                 s->tokens,           s->seconds,       (double)s->optimizer.step,
-                                 s->has_best ? 1 : 0};
+    const double all[NUMBERS] = {
+        (double)s->epoch,   (double)s->batch, (double)s->since, s->loss,
+        s->losses,          s->tokens,        s->seconds,       (double)s->optimizer.step,
+        s->has_best ? 1 : 0};
     memcpy(n, all, sizeof all);
 }
 
@@ -72,13 +72,12 @@ static void take_numbers(vl_fit_state *s, const double n[NUMBERS])
     s->epoch = (int64_t)n[0];
     s->batch = (int64_t)n[1];
     s->since = (int64_t)n[2];
-    s->measured = (int64_t)n[3];
-    s->loss = n[4];
-    s->losses = n[5];
-    s->tokens = n[6];
-    s->seconds = n[7];
-    s->optimizer.step = (int64_t)n[8];
-    s->has_best = n[9] > 0;
+    s->loss = n[3];
+    s->losses = n[4];
+    s->tokens = n[5];
+    s->seconds = n[6];
+    s->optimizer.step = (int64_t)n[7];
+    s->has_best = n[8] > 0;
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */

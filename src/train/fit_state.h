@@ -11,7 +11,6 @@ typedef struct vl_fit_state {
     float *best_vector, *best_table; /* parameters that did best */
     int64_t epoch, batch;            /* the next one */
     int64_t since;                   /* measures since the best one */
-    int64_t measured;                /* batch of this epoch that was measured last */
     double loss, losses;             /* summed since the last line of the curve, and how many */
     double tokens, seconds;          /* so far, those of earlier runs, too */
     vl_fit_point best;
