@@ -135,7 +135,7 @@ def test_a_folder(texts, reference, tmp_path):
 
 
 class Prediction(ctypes.Structure):
-    _fields_ = [("label", ctypes.c_char_p), ("label_index", ctypes.c_int), ("score", ctypes.c_double), ("empty", ctypes.c_int),
+    _fields_ = [("label", ctypes.c_char_p), ("label_index", ctypes.c_int), ("score", ctypes.c_double), ("empty", ctypes.c_int), ("tokens", ctypes.c_int), ("windows", ctypes.c_int), ("truncated", ctypes.c_int),
                 ("probabilities", ctypes.POINTER(ctypes.c_float)), ("logits", ctypes.POINTER(ctypes.c_float))]
 
 
