@@ -10,7 +10,8 @@
 
 static const char usage[] = "valence serve [-m MODEL]... [--port N]";
 static const char about[] =
-    "Answers over HTTP: POST /predict {\"text\":\"I loved it\"}. Ends on SIGTERM when all is answered.";
+    "Answers over HTTP: POST /predict {\"text\":\"I loved it\"}. Ends on SIGTERM when all is answered.\n"
+    "SIGHUP, or a model file replaced by rename, loads models again without a pause.";
 
 enum { CONNECTIONS_MAX = 1000000, CACHE_ENTRIES_MAX = 100000000, WORKERS_MAX = 256, QUEUE_MAX = 1000000 };
 

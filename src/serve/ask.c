@@ -39,10 +39,19 @@ vl_ask *vl_ask_open(vl_exchange *x, const vl_writer *writer)
     } else if (!(a = make_ask())) {
         return NULL;
     }
-    *a = (vl_ask){.x = x, .loop = x->loop, .service = s, .view = s->view,
-                  .model = s->view->set->models[0], .context = s->view->contexts[0], .writer = writer, .out = x->out,
-                  .content_type = "application/json", .questions = a->questions,
-                  .question_capacity = a->question_capacity, .joined = a->joined, .order = a->order,
+    *a = (vl_ask){.x = x,
+                  .loop = x->loop,
+                  .service = s,
+                  .view = s->view,
+                  .model = s->view->set->models[0],
+                  .context = s->view->contexts[0],
+                  .writer = writer,
+                  .out = x->out,
+                  .content_type = "application/json",
+                  .questions = a->questions,
+                  .question_capacity = a->question_capacity,
+                  .joined = a->joined,
+                  .order = a->order,
                   .order_capacity = a->order_capacity};
     a->view->users++;
     return a;
@@ -119,7 +128,9 @@ static vl_status read_deadline(vl_ask *a, valence_error *error)
         fine = text.ptr[i] >= '0' && text.ptr[i] <= '9';
         milliseconds = milliseconds * 10 + (uint64_t)(text.ptr[i] - '0');
     }
-    if (!fine) return vl_fail(error, VALENCE_ARGUMENT, "X-Request-Timeout must be a number of milliseconds");
+    if (!fine)
+        return vl_fail(error, VALENCE_ARGUMENT,
+                       "X-Request-Timeout must be a number of milliseconds");
     a->deadline = a->x->request.begun + 1e-3 * (double)milliseconds;
     a->deadline_told = true;
     return VALENCE_OK;
@@ -195,13 +206,16 @@ static vl_status read_truncation(vl_ask *a, vl_json root, valence_error *error)
     vl_json value;
     vl_span side;
     bool left = false, truncate = false;
-    if (vl_json_get(root, "truncation_direction", &value) && vl_json_type_of(value) != VL_JSON_NULL) {
+    if (vl_json_get(root, "truncation_direction", &value) &&
+        vl_json_type_of(value) != VL_JSON_NULL) {
         bool text = vl_json_string(value, &side);
         left = text && (vl_span_is(side, "Left") || vl_span_is(side, "left"));
         if (!left && !(text && (vl_span_is(side, "Right") || vl_span_is(side, "right"))))
-            return vl_fail(error, VALENCE_ARGUMENT, "\"truncation_direction\" must be \"Left\" or \"Right\"");
+            return vl_fail(error, VALENCE_ARGUMENT,
+                           "\"truncation_direction\" must be \"Left\" or \"Right\"");
     }
-    if (!vl_json_get(root, "truncate", &value) || vl_json_type_of(value) == VL_JSON_NULL) return VALENCE_OK;
+    if (!vl_json_get(root, "truncate", &value) || vl_json_type_of(value) == VL_JSON_NULL)
+        return VALENCE_OK;
     VL_TRY(read_flag(root, "truncate", &truncate, error));
     a->truncation = !truncate ? VALENCE_TRUNCATE_NEVER
                     : left    ? VALENCE_TRUNCATE_LEFT
@@ -224,7 +238,8 @@ vl_status vl_ask_check_count(vl_ask *a, size_t count, valence_error *error)
 {
     const vl_model_queue *q = a->model->queue;
     size_t most = VL_TEXTS_MAX;
-    if (q && (size_t)vl_model_queue_options(q)->size < most) most = (size_t)vl_model_queue_options(q)->size;
+    if (q && (size_t)vl_model_queue_options(q)->size < most)
+        most = (size_t)vl_model_queue_options(q)->size;
     if (count == 0) a->trouble = VL_EMPTY_BATCH;
     if (count == 0) return vl_fail(error, VALENCE_ARGUMENT, "the batch is empty");
     if (count <= most) return VALENCE_OK;
@@ -274,7 +289,8 @@ static vl_status answer_now(vl_ask *a, vl_span text, valence_error *error)
 
 vl_status vl_ask_take(vl_ask *a, vl_span text, valence_error *error)
 {
-    vl_status status = a->model->queue ? vl_ask_prepare(a, text, error) : answer_now(a, text, error);
+    vl_status status =
+        a->model->queue ? vl_ask_prepare(a, text, error) : answer_now(a, text, error);
     if (status == VALENCE_OK) a->taken++;
     return status;
 }
@@ -306,11 +322,16 @@ void vl_ask_go(vl_ask *a, vl_status status, valence_error *error)
 static vl_refusal refusal_of(const vl_ask *a, const char *message)
 {
     switch (a->trouble) {
-    case VL_EMPTY_BATCH: return (vl_refusal){400, "Empty", message};
-    case VL_QUEUE_FULL: return (vl_refusal){a->v2 ? 503 : 429, "Overloaded", message};
-    case VL_TOO_LATE: return (vl_refusal){a->v2 && !a->deadline_told ? 503 : 504, "Overloaded", message};
-    case VL_TOKENIZER_FAILED: return (vl_refusal){a->v2 ? 400 : 422, "Tokenizer", message};
-    default: return (vl_refusal){500, "Backend", message};
+    case VL_EMPTY_BATCH:
+        return (vl_refusal){400, "Empty", message};
+    case VL_QUEUE_FULL:
+        return (vl_refusal){a->v2 ? 503 : 429, "Overloaded", message};
+    case VL_TOO_LATE:
+        return (vl_refusal){a->v2 && !a->deadline_told ? 503 : 504, "Overloaded", message};
+    case VL_TOKENIZER_FAILED:
+        return (vl_refusal){a->v2 ? 400 : 422, "Tokenizer", message};
+    default:
+        return (vl_refusal){500, "Backend", message};
     }
 }
 

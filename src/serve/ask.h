@@ -1,13 +1,13 @@
 /* ask.h: what a request wants predicted. A route opens an ask, reads its request into it (options,
  * then text by text, vl_ask_take), and lets it go (vl_ask_go); a writer says what the answers look
  * like. Whether a text is answered at once, by a classic model, or by a worker later, by a slow one
- * (ask_queue.c), is no route's business: the writer is called for one text after the other, in their
- * order, on the loop's thread.
+ * (ask_queue.c), is no route's business: the writer is called for one text after the other, in
+ * their order, on the loop's thread.
  *
  * Ownership: an ask is its service's, lent from vl_ask_open to vl_ask_close; it borrows from the
  * exchange, and what is read of the request's JSON is gone with the loop's next request: a writer
- * copies what it wants of that. Statuses become answers in vl_ask_refuse alone: FORMAT 400, ARGUMENT
- * and LIMIT 422, NOT_FOUND 404, UNSUPPORTED 415, NO_MEMORY 503, the rest (the model
+ * copies what it wants of that. Statuses become answers in vl_ask_refuse alone: FORMAT 400,
+ * ARGUMENT and LIMIT 422, NOT_FOUND 404, UNSUPPORTED 415, NO_MEMORY 503, the rest (the model
  * failed, or gave no number) 424; on v2 some differ; and what a->trouble says. */
 #ifndef VL_ASK_H
 #define VL_ASK_H
@@ -33,11 +33,11 @@ typedef struct vl_writer {
 } vl_writer;
 
 typedef enum vl_trouble { /* of a failed ask: what its status does not tell */
-    VL_NO_TROUBLE,
-    VL_EMPTY_BATCH,      /* there was nothing in it: 400, type Empty */
-    VL_QUEUE_FULL,       /* 429 and Retry-After; on v2 503 */
-    VL_TOO_LATE,         /* 504; on v2 503, unless a header said so */
-    VL_TOKENIZER_FAILED  /* 422, type Tokenizer */
+                          VL_NO_TROUBLE,
+                          VL_EMPTY_BATCH,     /* there was nothing in it: 400, type Empty */
+                          VL_QUEUE_FULL,      /* 429 and Retry-After; on v2 503 */
+                          VL_TOO_LATE,        /* 504; on v2 503, unless a header said so */
+                          VL_TOKENIZER_FAILED /* 422, type Tokenizer */
 } vl_trouble;
 
 struct vl_ask {
@@ -53,20 +53,22 @@ struct vl_ask {
     const char *content_type;
 
     bool explain, raw_scores;
-    bool v2;      /* errors as the v2 protocol has them: {"error"} alone, 400 where others say 422 */
-    bool patient; /* a part of a stream: tries again where the queue is full, and does not defer x */
-    int top_k;    /* 0: all classes */
+    bool v2; /* errors as the v2 protocol has them: {"error"} alone, 400 where others say 422 */
+    bool
+        patient; /* a part of a stream: tries again where the queue is full, and does not defer x */
+    int top_k;   /* 0: all classes */
     valence_truncation truncation;
-    double deadline;   /* vl_clock_seconds() by which the model must have begun; 0: none */
+    double deadline;    /* vl_clock_seconds() by which the model must have begun; 0: none */
     bool deadline_told; /* by a header */
     vl_trouble trouble;
 
     size_t taken, written; /* texts */
     int label;             /* of the last one written, as the metrics number it */
     double began;          /* vl_clock_seconds() */
-    double tokenized, waited, inferred, worked; /* seconds, all texts together; worked: of the clock */
-    int64_t tokens;        /* read by the model; 0: it has none */
-    bool counts;              /* the route counts these: */
+    double tokenized, waited, inferred,
+        worked;     /* seconds, all texts together; worked: of the clock */
+    int64_t tokens; /* read by the model; 0: it has none */
+    bool counts;    /* the route counts these: */
     size_t characters, words;
 
     vl_cache_key key; /* recall.h */
@@ -104,8 +106,8 @@ vl_status vl_ask_body(vl_ask *a, vl_json *root, valence_error *error);
 /* One JSON object with VL_JSON_PADDING readable bytes behind it. */
 vl_status vl_ask_json(vl_ask *a, vl_span text, vl_json *root, valence_error *error);
 
-/* The members "model", "explain", "raw_scores", "top_k", "truncate", "truncation_direction" (these of
- * no effect with classic models, for which no text is too long). */
+/* The members "model", "explain", "raw_scores", "top_k", "truncate", "truncation_direction" (these
+ * of no effect with classic models, for which no text is too long). */
 vl_status vl_ask_options(vl_ask *a, vl_json root, valence_error *error);
 /* Goes on with the model of that name; ptr NULL: the default one. */
 vl_status vl_ask_model(vl_ask *a, vl_span name, valence_error *error);

@@ -1,6 +1,6 @@
-/* ask_queue.c: the way of texts through a slow model's queue. On the loop they are encoded, which is
- * cheap and tells how much work they are; workers answer; the last answer posts the ask back to its
- * loop, where all are written in order. A batch is answered as a whole or not at all. */
+/* ask_queue.c: the way of texts through a slow model's queue. On the loop they are encoded, which
+ * is cheap and tells how much work they are; workers answer; the last answer posts the ask back to
+ * its loop, where all are written in order. A batch is answered as a whole or not at all. */
 #include "serve/ask_queue.h"
 
 #include <stdatomic.h>
@@ -11,8 +11,9 @@
 static vl_status queue_full(vl_ask *a, valence_error *error)
 {
     a->trouble = VL_QUEUE_FULL;
-    return vl_fail(error, VALENCE_LIMIT, "model '%.100s' is overloaded: %d texts wait for it already",
-                   a->model->name, vl_model_queue_waiting(a->model->queue));
+    return vl_fail(error, VALENCE_LIMIT,
+                   "model '%.100s' is overloaded: %d texts wait for it already", a->model->name,
+                   vl_model_queue_waiting(a->model->queue));
 }
 
 /* ---- Before the queue ------------------------------------------------------------------------ */
@@ -36,7 +37,8 @@ static vl_status encode(vl_ask *a, vl_question *q, vl_span text, valence_error *
 {
     const vl_predictor *predictor = a->service->predictor;
     double began = vl_clock_seconds();
-    vl_status status = predictor->encode(a->context, text.ptr, text.len, a->truncation, &q->encoding, error);
+    vl_status status =
+        predictor->encode(a->context, text.ptr, text.len, a->truncation, &q->encoding, error);
     double took = vl_clock_seconds() - began;
     vl_histogram_add_shared(&vl_model_queue_meter(a->model->queue)->tokenized, took);
     a->tokenized += took;
@@ -49,8 +51,8 @@ static vl_status encode(vl_ask *a, vl_question *q, vl_span text, valence_error *
     return VALENCE_OK;
 }
 
-/* An explanation reads the text itself, which is gone by then: a copy is kept, the encoding only told
- * how long it is. */
+/* An explanation reads the text itself, which is gone by then: a copy is kept, the encoding only
+ * told how long it is. */
 static vl_status keep_text(vl_question *q, vl_span text)
 {
     valence_encoding_close(q->encoding);
@@ -74,8 +76,9 @@ vl_status vl_ask_prepare(vl_ask *a, vl_span text, valence_error *error)
     if (!q) return VALENCE_NO_MEMORY;
     vl_status status = encode(a, q, text, error);
     if (status == VALENCE_OK && q->tokens > vl_model_queue_tokens_max(queue))
-        status = vl_fail(error, VALENCE_LIMIT, "a text of %lld tokens is too long here: at most %lld",
-                         (long long)q->tokens, (long long)vl_model_queue_tokens_max(queue));
+        status =
+            vl_fail(error, VALENCE_LIMIT, "a text of %lld tokens is too long here: at most %lld",
+                    (long long)q->tokens, (long long)vl_model_queue_tokens_max(queue));
     if (status == VALENCE_OK && q->explain) status = keep_text(q, text);
     if (status == VALENCE_OK) a->queued++;
     else drop_question(q);
@@ -202,7 +205,8 @@ vl_status vl_ask_submit(vl_ask *a, valence_error *error)
         a->numbers = vl_alloc_array(VL_MEM_REQUEST, a->queued * numbers, sizeof *a->numbers);
     if (!a->numbers) return VALENCE_NO_MEMORY;
     link_questions(a, numbers);
-    if (vl_model_queue_submit(a->model->queue, a->questions) != VALENCE_OK) return queue_full(a, error);
+    if (vl_model_queue_submit(a->model->queue, a->questions) != VALENCE_OK)
+        return queue_full(a, error);
     if (!a->patient) defer(a);
     return VALENCE_OK;
 }

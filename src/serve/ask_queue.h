@@ -1,5 +1,5 @@
-/* ask_queue.h: how an ask has its texts answered by a slow model's queue. Used by ask.c and by routes
- * whose asks are parts of a stream. */
+/* ask_queue.h: how an ask has its texts answered by a slow model's queue. Used by ask.c and by
+ * routes whose asks are parts of a stream. */
 #ifndef VL_ASK_QUEUE_H
 #define VL_ASK_QUEUE_H
 

@@ -3,7 +3,8 @@
 
 #include "base/clock.h"
 
-/* ---- Lists of this thread --------------------------------------------------------------------- */
+/* ---- Lists of this thread ---------------------------------------------------------------------
+ */
 
 static void put(vl_post **list, vl_post *p)
 {
@@ -51,7 +52,8 @@ void vl_loop_run_later(vl_loop *l)
     run_list(l, &l->later);
 }
 
-/* ---- Posts of other threads ------------------------------------------------------------------- */
+/* ---- Posts of other threads -------------------------------------------------------------------
+ */
 
 /* In the order they came. Those that come meanwhile have a round of their own. */
 static void run_posts(vl_loop *l)

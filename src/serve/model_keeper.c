@@ -1,5 +1,5 @@
-/* model_keeper.c: a thread that sleeps until it is asked, or a second has passed: then it looks whether
- * files have changed, and closes sets that are out of use. */
+/* model_keeper.c: a thread that sleeps until it is asked, or a second has passed: then it looks
+ * whether files have changed, and closes sets that are out of use. */
 #include "serve/model_keeper.h"
 
 #include <dirent.h>
@@ -18,7 +18,8 @@ struct vl_model_keeper {
     vl_keeper_options options;
     vl_model_set *current;
     vl_model_set *retired; /* list: loops or answers may still use them */
-    uint64_t retired_version; /* the highest of a model that was unloaded: its name begins above it */
+    uint64_t
+        retired_version; /* the highest of a model that was unloaded: its name begins above it */
     pthread_t thread;
     bool runs;
     pthread_mutex_t lock; /* of all below */
@@ -142,7 +143,8 @@ static void reload_changed(vl_model_keeper *k)
         uint64_t mark = vl_served_model_mark(m), seen = m->seen, version;
         valence_error error = {0};
         m->seen = mark;
-        if (mark && mark == seen && mark != m->mark && mark != m->failed) load_again(k, i, &version, &error);
+        if (mark && mark == seen && mark != m->mark && mark != m->failed)
+            load_again(k, i, &version, &error);
     }
 }
 
@@ -189,7 +191,8 @@ static vl_status unload_named(vl_model_keeper *k, vl_keeper_task *t)
     vl_served_model *models[VL_MODELS_MAX];
     int count = k->current->count, index = vl_model_set_find(k->current, vl_span_of(t->name));
     if (index < 0) return vl_fail(&t->error, VALENCE_NOT_FOUND, "no model '%s' is served", t->name);
-    if (index == 0) return vl_fail(&t->error, VALENCE_LIMIT, "model '%s' is the default one", t->name);
+    if (index == 0)
+        return vl_fail(&t->error, VALENCE_LIMIT, "model '%s' is the default one", t->name);
     t->version = k->current->models[index]->version;
     memcpy(models, k->current->models, sizeof models);
     memmove(models + index, models + index + 1, (size_t)(count - index - 1) * sizeof *models);
@@ -302,14 +305,16 @@ static bool is_found_by(const vl_model_keeper *k, const char *entry, const char 
     return strcmp(*file ? file : name, entry) == 0;
 }
 
-static void tell_entry(const vl_model_keeper *k, const char *entry, void (*fn)(void *, const char *), void *user)
+static void tell_entry(const vl_model_keeper *k, const char *entry,
+                       void (*fn)(void *, const char *), void *user)
 {
     char *name = vl_served_model_name(entry);
     if (name && is_found_by(k, entry, name)) fn(user, name);
     vl_free(name);
 }
 
-void vl_keeper_each_file(const vl_model_keeper *k, void (*fn)(void *user, const char *name), void *user)
+void vl_keeper_each_file(const vl_model_keeper *k, void (*fn)(void *user, const char *name),
+                         void *user)
 {
     DIR *folder = k->options.folder ? opendir(k->options.folder) : NULL;
     if (!folder) return;
@@ -330,7 +335,8 @@ static vl_status open_first(const vl_keeper_options *o, vl_served_model **models
             if (strcmp(models[i]->name, name) == 0)
                 status = vl_fail(error, VALENCE_ARGUMENT, "two models are called '%.100s'", name);
         if (status == VALENCE_OK)
-            status = vl_served_model_open(&models[*count], name, o->models[*count], 1, &o->needs, error);
+            status =
+                vl_served_model_open(&models[*count], name, o->models[*count], 1, &o->needs, error);
         vl_free(name);
         VL_TRY(status);
     }
@@ -349,7 +355,8 @@ static vl_status open_set(vl_model_keeper *k, valence_error *error)
     return status;
 }
 
-vl_status vl_keeper_open(vl_model_keeper **out, const vl_keeper_options *options, valence_error *error)
+vl_status vl_keeper_open(vl_model_keeper **out, const vl_keeper_options *options,
+                         valence_error *error)
 {
     pthread_condattr_t monotonic;
     *out = NULL;

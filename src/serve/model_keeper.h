@@ -1,9 +1,8 @@
-/* model_keeper.h: who opens and closes models while the server runs: on a signal, when a model's file
- * has been replaced, or when an administrator asks. One thread of its own, so that no loop waits. A
- * change makes a new set; all loops go on with it at a moment of their own choosing; the old one is closed
- * when no loop, worker or deferred answer uses it. A model that cannot be opened leaves the old one
- * where it is.
- * Ownership: the keeper owns all sets and models. */
+/* model_keeper.h: who opens and closes models while the server runs: on a signal, when a model's
+ * file has been replaced, or when an administrator asks. One thread of its own, so that no loop
+ * waits. A change makes a new set; all loops go on with it at a moment of their own choosing; the
+ * old one is closed when no loop, worker or deferred answer uses it. A model that cannot be opened
+ * leaves the old one where it is. Ownership: the keeper owns all sets and models. */
 #ifndef VL_MODEL_KEEPER_H
 #define VL_MODEL_KEEPER_H
 
@@ -60,10 +59,12 @@ typedef struct vl_keeper_task {
 /* The task belongs to the keeper until done. Any thread. */
 void vl_keeper_do(vl_model_keeper *k, vl_keeper_task *t);
 
-/* Whether a name can be one of the folder's: letters, digits, '-', '_' and, but for the first, '.'. */
+/* Whether a name can be one of the folder's: letters, digits, '-', '_' and, but for the first, '.'.
+ */
 bool vl_keeper_is_name(vl_span name);
 
 /* Calls fn with the name of each model in the folder. Any thread. */
-void vl_keeper_each_file(const vl_model_keeper *k, void (*fn)(void *user, const char *name), void *user);
+void vl_keeper_each_file(const vl_model_keeper *k, void (*fn)(void *user, const char *name),
+                         void *user);
 
 #endif

@@ -1,6 +1,6 @@
-/* model_queue.c: a batch is answered by one call of the model. Should that fail, each of its texts is
- * asked for alone, so that one of them cannot spoil the others. An explanation costs as much as a full
- * batch: it counts as one, and so has a worker to itself. */
+/* model_queue.c: a batch is answered by one call of the model. Should that fail, each of its texts
+ * is asked for alone, so that one of them cannot spoil the others. An explanation costs as much as
+ * a full batch: it counts as one, and so has a worker to itself. */
 #include "serve/model_queue.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ enum { WORKERS_MAX = 8, TOKENS_EACH = 512 };
 
 typedef struct queue_worker {
     valence_context *context;
-    vl_question **together;             /* (batch_texts) those of a batch that are answered at once */
+    vl_question **together; /* (batch_texts) those of a batch that are answered at once */
     const valence_encoding **encodings; /* (batch_texts) theirs */
     valence_prediction *predictions;    /* (batch_texts) */
 } queue_worker;
@@ -30,10 +30,12 @@ struct vl_model_queue {
 
 /* ---- Options --------------------------------------------------------------------------------- */
 
-/* On a CPU larger batches gain nothing: the matrices are tall enough, and each text waits for all. */
+/* On a CPU larger batches gain nothing: the matrices are tall enough, and each text waits for all.
+ */
 vl_queue_options vl_queue_defaults(void)
 {
-    return (vl_queue_options){.batch_tokens = 2048, .batch_texts = 64, .wait_seconds = 0, .size = 1024};
+    return (vl_queue_options){
+        .batch_tokens = 2048, .batch_texts = 64, .wait_seconds = 0, .size = 1024};
 }
 
 int vl_queue_workers(const vl_queue_options *o)
@@ -48,10 +50,12 @@ int vl_queue_threads_most(void)
     return cpus < WORKERS_MAX ? cpus : WORKERS_MAX;
 }
 
-/* ---- Answering, on a worker ------------------------------------------------------------------- */
+/* ---- Answering, on a worker -------------------------------------------------------------------
+ */
 
 /* The context's numbers live until its next call, ours until the answer is written. */
-static void keep_prediction(const vl_model_queue *q, vl_question *question, const valence_prediction *p)
+static void keep_prediction(const vl_model_queue *q, vl_question *question,
+                            const valence_prediction *p)
 {
     float *probabilities = question->numbers, *logits = probabilities + q->labels;
     memcpy(probabilities, p->probabilities, q->labels * sizeof *probabilities);
@@ -132,8 +136,8 @@ static void count_batch(vl_model_queue *q, vl_job *const *jobs, int count, doubl
     vl_size_histogram_count(&q->meter->batch_tokens, tokens);
 }
 
-/* What comes alone gets all processors; while others work or wait, each worker keeps to its own, which
- * answers more a second. The answer is the same. */
+/* What comes alone gets all processors; while others work or wait, each worker keeps to its own,
+ * which answers more a second. The answer is the same. */
 static void choose_threads(vl_model_queue *q, queue_worker *w, int count)
 {
     vl_batcher_counts now = vl_batcher_counted(q->batcher);

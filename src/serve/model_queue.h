@@ -1,6 +1,7 @@
-/* model_queue.h: a slow model's queue: texts wait for a worker that answers many of them at once. It
- * stands between the batcher, which knows no models, and asks (ask.h), which know no threads.
- * Ownership: a question belongs to whoever submits it, and is lent to the queue until its `done`. */
+/* model_queue.h: a slow model's queue: texts wait for a worker that answers many of them at once.
+ * It stands between the batcher, which knows no models, and asks (ask.h), which know no threads.
+ * Ownership: a question belongs to whoever submits it, and is lent to the queue until its `done`.
+ */
 #ifndef VL_MODEL_QUEUE_H
 #define VL_MODEL_QUEUE_H
 
@@ -10,7 +11,7 @@
 #include "serve/queue_meter.h"
 
 typedef struct vl_queue_options {
-    int workers;         /* threads with a context each; 0: one per processor, 8 at most */
+    int workers; /* threads with a context each; 0: one per processor, 8 at most */
     int64_t batch_tokens;
     int batch_texts;
     double wait_seconds; /* how long a text waits at most for company while a worker is free */
@@ -33,8 +34,8 @@ struct vl_question {
     vl_span text;   /* with explain */
     bool explain;
     float *numbers; /* (2, label_count): room for the answer's probabilities and logits */
-    /* Called once, by a worker or by vl_model_queue_close. Statuses as in batcher.h. The question may
-     * be freed here. */
+    /* Called once, by a worker or by vl_model_queue_close. Statuses as in batcher.h. The question
+     * may be freed here. */
     void (*done)(vl_question *q, vl_status status);
     void *user;
     /* The answer, where the status is VALENCE_OK; its strings belong to the model: */
@@ -54,7 +55,8 @@ vl_status vl_model_queue_open(vl_model_queue **out, const valence_model *model,
 /* What runs ends, what waits is done with VALENCE_CANCELLED. NULL is fine. */
 void vl_model_queue_close(vl_model_queue *q);
 
-/* Takes questions (a list by job.next), all or none: VALENCE_LIMIT, the queue is full. Any thread. */
+/* Takes questions (a list by job.next), all or none: VALENCE_LIMIT, the queue is full. Any thread.
+ */
 vl_status vl_model_queue_submit(vl_model_queue *q, vl_question *first);
 
 /* Whether there is room for none. Any thread. */

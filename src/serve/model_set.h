@@ -14,8 +14,8 @@ enum { VL_MODELS_MAX = 64 };
 typedef struct vl_model_set {
     vl_served_model *models[VL_MODELS_MAX];
     int count;
-    uint64_t salt; /* of names and versions, for the cache: answers depend on them all, as the name of a
-                    * model that goes turns 200 into 404 */
+    uint64_t salt; /* of names and versions, for the cache: answers depend on them all, as the name
+                    * of a model that goes turns 200 into 404 */
     atomic_int users;          /* views of loops; and the keeper, while it is the current one */
     struct vl_model_set *next; /* the keeper's list */
 } vl_model_set;

@@ -1,5 +1,5 @@
-/* predictor.h: the calls by which the server asks models: valence.h's, unless a test puts a slow model
- * of its own in their place. */
+/* predictor.h: the calls by which the server asks models: valence.h's, unless a test puts a slow
+ * model of its own in their place. */
 #ifndef VL_PREDICTOR_H
 #define VL_PREDICTOR_H
 

@@ -1,6 +1,6 @@
-/* queue_meter.h: what is counted of a slow model's queue: times, sizes of batches, what was dropped.
- * Workers and loops count in the same place (some thousand times a second at most), readers are any. A
- * zeroed struct is empty. */
+/* queue_meter.h: what is counted of a slow model's queue: times, sizes of batches, what was
+ * dropped. Workers and loops count in the same place (some thousand times a second at most),
+ * readers are any. A zeroed struct is empty. */
 #ifndef VL_QUEUE_METER_H
 #define VL_QUEUE_METER_H
 

@@ -1,5 +1,5 @@
-/* recall.c: between routes and cache. With an answer the cache notes what /metrics and TEI's headers
- * want to know of it. */
+/* recall.c: between routes and cache. With an answer the cache notes what /metrics and TEI's
+ * headers want to know of it. */
 #include "serve/recall.h"
 
 #include "serve/tei.h"
@@ -26,8 +26,10 @@ bool vl_recall(vl_ask *a, vl_recall_route route)
 void vl_recall_keep(vl_ask *a)
 {
     if (a->written != 1) return;
-    const vl_cache_note note = {.model = (uint32_t)a->index, .label = (uint32_t)a->label,
-                                .tei = a->counts, .characters = (uint32_t)a->characters,
+    const vl_cache_note note = {.model = (uint32_t)a->index,
+                                .label = (uint32_t)a->label,
+                                .tei = a->counts,
+                                .characters = (uint32_t)a->characters,
                                 .tokens = (uint32_t)vl_tei_tokens(a)};
     vl_cache_put(a->service->front->cache, &a->key, a->loop->now, vl_buffer_span(a->out), note);
 }

@@ -6,10 +6,15 @@
 #include "serve/ask.h"
 
 /* Whose bodies these are: the same one means different things to different routes. */
-typedef enum vl_recall_route { VL_RECALL_PREDICT, VL_RECALL_HF, VL_RECALL_V2, VL_RECALL_ROUTES } vl_recall_route;
+typedef enum vl_recall_route {
+    VL_RECALL_PREDICT,
+    VL_RECALL_HF,
+    VL_RECALL_V2,
+    VL_RECALL_ROUTES
+} vl_recall_route;
 
-/* True: the answer is in a->out, and counted as a prediction. Else a->keep: it may be kept once it is
- * there. The model is known where the path names it. */
+/* True: the answer is in a->out, and counted as a prediction. Else a->keep: it may be kept once it
+ * is there. The model is known where the path names it. */
 bool vl_recall(vl_ask *a, vl_recall_route route);
 
 /* Keeps a->out as the answer to that request, if it had one text. */

@@ -1,6 +1,7 @@
-/* route_admin.c: models loaded and unloaded by name while the server runs: POST /models/{name}/load and
- * /unload, and the same in the words of the v2 protocol's model repository extension. Only with --admin;
- * names are of files in --model-dir, never paths. The keeper does it, the answer waits for that. */
+/* route_admin.c: models loaded and unloaded by name while the server runs: POST /models/{name}/load
+ * and /unload, and the same in the words of the v2 protocol's model repository extension. Only with
+ * --admin; names are of files in --model-dir, never paths. The keeper does it, the answer waits for
+ * that. */
 #include <string.h>
 
 #include "serve/ask.h"
@@ -28,11 +29,21 @@ static void refuse_order(vl_exchange *x, const order *o)
     const vl_keeper_task *t = &o->task;
     const char *message = t->error.message[0] ? t->error.message : valence_status_text(t->status);
     switch (t->status) {
-    case VALENCE_NOT_FOUND: refuse(x, o->v2, 404, "NotFound", message); break;
-    case VALENCE_LIMIT: refuse(x, o->v2, 409, "Conflict", message); break;
-    case VALENCE_NO_MEMORY: refuse(x, o->v2, 503, "Backend", "out of memory"); break;
-    case VALENCE_CANCELLED: refuse(x, o->v2, 503, "Unhealthy", message); break;
-    default: refuse(x, o->v2, o->v2 ? 400 : 422, "Validation", message); break;
+    case VALENCE_NOT_FOUND:
+        refuse(x, o->v2, 404, "NotFound", message);
+        break;
+    case VALENCE_LIMIT:
+        refuse(x, o->v2, 409, "Conflict", message);
+        break;
+    case VALENCE_NO_MEMORY:
+        refuse(x, o->v2, 503, "Backend", "out of memory");
+        break;
+    case VALENCE_CANCELLED:
+        refuse(x, o->v2, 503, "Unhealthy", message);
+        break;
+    default:
+        refuse(x, o->v2, o->v2 ? 400 : 422, "Validation", message);
+        break;
     }
 }
 
@@ -40,8 +51,9 @@ static void refuse_order(vl_exchange *x, const order *o)
 static void confirm(vl_exchange *x, const order *o)
 {
     if (!o->v2)
-        vl_buffer_printf(x->out, "{\"model\":\"%s\",\"version\":\"%llu\",\"state\":\"%s\"}", o->task.name,
-                         (unsigned long long)o->task.version, o->task.unload ? "unloaded" : "ready");
+        vl_buffer_printf(x->out, "{\"model\":\"%s\",\"version\":\"%llu\",\"state\":\"%s\"}",
+                         o->task.name, (unsigned long long)o->task.version,
+                         o->task.unload ? "unloaded" : "ready");
     vl_exchange_answer(x, 200, o->v2 ? NULL : "application/json");
 }
 
@@ -70,7 +82,8 @@ static void gone(vl_exchange *x)
 static bool admit(vl_exchange *x, bool v2)
 {
     if (vl_server_admin(vl_service_of(x)->server)) return true;
-    refuse(x, v2, 403, "Unauthorized", "models are loaded and unloaded only where the server was started with --admin");
+    refuse(x, v2, 403, "Unauthorized",
+           "models are loaded and unloaded only where the server was started with --admin");
     return false;
 }
 
@@ -78,7 +91,8 @@ static void give(vl_exchange *x, vl_span name, bool unload, bool v2)
 {
     if (!admit(x, v2)) return;
     if (!vl_keeper_is_name(name)) {
-        refuse(x, v2, 404, "NotFound", "that is no model's name: letters, digits, '-', '_' and '.'");
+        refuse(x, v2, 404, "NotFound",
+               "that is no model's name: letters, digits, '-', '_' and '.'");
         return;
     }
     order *o = vl_alloc_zero(VL_MEM_REQUEST, sizeof *o);
@@ -86,7 +100,11 @@ static void give(vl_exchange *x, vl_span name, bool unload, bool v2)
         refuse(x, v2, 503, "Backend", "out of memory");
         return;
     }
-    *o = (order){.task = {.unload = unload, .done = done}, .post.run = carried_out, .loop = x->loop, .x = x, .v2 = v2};
+    *o = (order){.task = {.unload = unload, .done = done},
+                 .post.run = carried_out,
+                 .loop = x->loop,
+                 .x = x,
+                 .v2 = v2};
     memcpy(o->task.name, name.ptr, name.len);
     x->user = o;
     vl_exchange_defer(x, gone);
@@ -121,7 +139,8 @@ typedef struct listing {
     int count;
 } listing;
 
-static void list_model(listing *l, const char *name, uint64_t version, const char *state, const char *reason)
+static void list_model(listing *l, const char *name, uint64_t version, const char *state,
+                       const char *reason)
 {
     vl_buffer_append_text(l->out, l->count++ ? ",{\"name\":" : "{\"name\":");
     vl_json_write_string(l->out, vl_span_of(name));
@@ -132,7 +151,8 @@ static void list_model(listing *l, const char *name, uint64_t version, const cha
 static void list_file(void *user, const char *name)
 {
     listing *l = user;
-    if (vl_model_set_find(l->set, vl_span_of(name)) < 0) list_model(l, name, 0, "UNAVAILABLE", "not loaded");
+    if (vl_model_set_find(l->set, vl_span_of(name)) < 0)
+        list_model(l, name, 0, "UNAVAILABLE", "not loaded");
 }
 
 /* {"ready":true}: only those that are served. A body is not needed. */
@@ -158,7 +178,8 @@ void vl_route_v2_index(vl_exchange *x)
     vl_buffer_append_byte(x->out, '[');
     for (int i = 0; i < l.set->count; i++)
         list_model(&l, l.set->models[i]->name, l.set->models[i]->version, "READY", "");
-    if (!ready && vl_server_admin(server)) vl_keeper_each_file(vl_server_keeper(server), list_file, &l);
+    if (!ready && vl_server_admin(server))
+        vl_keeper_each_file(vl_server_keeper(server), list_file, &l);
     vl_buffer_append_byte(x->out, ']');
     if (status == VALENCE_OK && x->out->failed) status = VALENCE_NO_MEMORY;
     vl_ask_send(a, status, &error);

@@ -1,12 +1,13 @@
 /* route_batch.c: POST /predict/batch: lines of JSON in, a line of answer for each, in order, while
- * they come. Memory is bounded whatever the length of the body: with a classic model it is one line and
- * its answer; lines for slow models wait in a window, and while that is full no more of the body is
- * read. A client must read while it writes, for the server stops reading when nobody takes the answers.
+ * they come. Memory is bounded whatever the length of the body: with a classic model it is one line
+ * and its answer; lines for slow models wait in a window, and while that is full no more of the
+ * body is read. A client must read while it writes, for the server stops reading when nobody takes
+ * the answers.
  *
  * {"text":"..","id":7,"model":"..","top_k":1,..} gets {"index":0,"id":7,"prediction":..}; a line
  * that cannot be answered gets {"index":0,"error":"..","error_type":"..","byte":..} and the others
- * go on. index counts the lines from 0; blank lines are passed over and not counted. Where the model's
- * queue is full of other clients' texts a line waits for room. */
+ * go on. index counts the lines from 0; blank lines are passed over and not counted. Where the
+ * model's queue is full of other clients' texts a line waits for room. */
 #include <stdio.h>
 
 #include "base/decimal.h"

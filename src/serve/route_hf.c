@@ -22,7 +22,8 @@ static const float *values_of(const vl_ask *a, const valence_prediction *p)
     wish *w = a->extra;
     if (w->function == SOFTMAX) return p->probabilities;
     if (w->function == NONE) return p->logits;
-    for (int k = 0; k < a->model->info.label_count; k++) w->values[k] = 1 / (1 + expf(-p->logits[k]));
+    for (int k = 0; k < a->model->info.label_count; k++)
+        w->values[k] = 1 / (1 + expf(-p->logits[k]));
     return w->values;
 }
 
@@ -84,7 +85,8 @@ static int take_each(void *user, vl_span key, vl_json value)
     vl_span text;
     if (vl_json_string(value, &text)) r->status = vl_ask_take(r->ask, text, r->error);
     else
-        r->status = vl_fail(r->error, VALENCE_ARGUMENT, "\"inputs\" must be a string or a list of strings");
+        r->status =
+            vl_fail(r->error, VALENCE_ARGUMENT, "\"inputs\" must be a string or a list of strings");
     return r->status != VALENCE_OK;
 }
 

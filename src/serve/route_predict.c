@@ -46,7 +46,8 @@ static int take_each(void *user, vl_span key, vl_json value)
     vl_span text;
     if (vl_json_string(value, &text)) b->status = vl_ask_take(b->ask, text, b->error);
     else
-        b->status = vl_fail(b->error, VALENCE_ARGUMENT, "\"texts\"[%zu] must be a string", b->ask->taken);
+        b->status =
+            vl_fail(b->error, VALENCE_ARGUMENT, "\"texts\"[%zu] must be a string", b->ask->taken);
     return b->status != VALENCE_OK;
 }
 

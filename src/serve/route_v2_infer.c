@@ -24,7 +24,8 @@ static vl_status read_id(vl_v2_call *c, vl_json root, valence_error *error)
     vl_json value;
     vl_span id;
     if (!vl_json_get(root, "id", &value)) return VALENCE_OK;
-    if (!vl_json_string(value, &id)) return vl_fail(error, VALENCE_ARGUMENT, "\"id\" must be a string");
+    if (!vl_json_string(value, &id))
+        return vl_fail(error, VALENCE_ARGUMENT, "\"id\" must be a string");
     return vl_json_write_string(&c->id, id);
 }
 
@@ -33,7 +34,8 @@ static vl_status read_timeout(vl_ask *a, vl_json root, valence_error *error)
 {
     vl_json parameters, value;
     int64_t microseconds;
-    if (!vl_json_get(root, "parameters", &parameters) || !vl_json_get(parameters, "timeout", &value))
+    if (!vl_json_get(root, "parameters", &parameters) ||
+        !vl_json_get(parameters, "timeout", &value))
         return VALENCE_OK;
     if (!vl_json_integer(value, &microseconds) || microseconds < 0)
         return vl_fail(error, VALENCE_ARGUMENT, "\"timeout\" must be a number of microseconds");

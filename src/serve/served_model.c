@@ -23,22 +23,25 @@ char *vl_served_model_name(const char *path)
 
 static uint64_t mark_of(const struct stat *info)
 {
-    const uint64_t parts[] = {(uint64_t)info->st_dev, (uint64_t)info->st_ino, (uint64_t)info->st_size,
-                              (uint64_t)info->st_mtim.tv_sec, (uint64_t)info->st_mtim.tv_nsec};
+    const uint64_t parts[] = {(uint64_t)info->st_dev, (uint64_t)info->st_ino,
+                              (uint64_t)info->st_size, (uint64_t)info->st_mtim.tv_sec,
+                              (uint64_t)info->st_mtim.tv_nsec};
     return vl_hash64(parts, sizeof parts, 1) | 1;
 }
 
 /* The folder's own times change with any file in it. */
 static uint64_t mark_of_folder(const char *path)
 {
-    static const char *const files[] = {"config.json", "model.safetensors", "model.safetensors.index.json",
-                                        "tokenizer.json", "tokenizer_config.json"};
+    static const char *const files[] = {"config.json", "model.safetensors",
+                                        "model.safetensors.index.json", "tokenizer.json",
+                                        "tokenizer_config.json"};
     uint64_t marks[sizeof files / sizeof *files] = {0};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char file[4096];
         struct stat info;
         int len = snprintf(file, sizeof file, "%s/%s", path, files[i]);
-        if (len > 0 && (size_t)len < sizeof file && stat(file, &info) == 0) marks[i] = mark_of(&info);
+        if (len > 0 && (size_t)len < sizeof file && stat(file, &info) == 0)
+            marks[i] = mark_of(&info);
     }
     return marks[0] ? vl_hash64(marks, sizeof marks, 1) | 1 : 0;
 }
@@ -80,8 +83,9 @@ static vl_status open_named(vl_served_model **out, const char *name, const char 
     m->version = version;
     m->name = vl_copy_string(VL_MEM_MODEL, name, strlen(name));
     m->source = vl_copy_string(VL_MEM_MODEL, source, strlen(source));
-    vl_status status = m->name && m->source ? open_model(m, needs, error)
-                                            : vl_fail_memory(error, strlen(source), "a model's name");
+    vl_status status = m->name && m->source
+                           ? open_model(m, needs, error)
+                           : vl_fail_memory(error, strlen(source), "a model's name");
     if (status == VALENCE_OK) *out = m;
     else vl_served_model_close(m);
     return status;

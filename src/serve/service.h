@@ -9,8 +9,8 @@
 #include "serve/model_set.h"
 #include "serve/server.h"
 
-/* A set of models on one thread. Made anywhere, then used by the loop's thread alone, which goes on with
- * the next one (vl_service_go_on) while asks may still use this one. */
+/* A set of models on one thread. Made anywhere, then used by the loop's thread alone, which goes on
+ * with the next one (vl_service_go_on) while asks may still use this one. */
 typedef struct vl_view {
     vl_model_set *set;
     valence_context *contexts[VL_MODELS_MAX];
@@ -26,8 +26,8 @@ typedef struct vl_service {
     const vl_predictor *predictor;
     vl_json_parser *parser;
     const vl_front *front;
-    vl_meter *meter;    /* of this thread */
-    vl_buffer log_line; /* the access log's */
+    vl_meter *meter;     /* of this thread */
+    vl_buffer log_line;  /* the access log's */
     struct vl_ask *asks; /* list of those not in use, see ask.h */
     int ask_count;
 } vl_service;

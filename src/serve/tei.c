@@ -26,8 +26,8 @@ int64_t vl_tei_tokens(const vl_ask *a)
     return a->tokens ? a->tokens : (int64_t)a->words;
 }
 
-/* Counts and milliseconds: of a batch the texts' means, as in TEI, but for the computing, which is of
- * the clock. */
+/* Counts and milliseconds: of a batch the texts' means, as in TEI, but for the computing, which is
+ * of the clock. */
 static void say_times(const vl_ask *a, double characters, double tokens)
 {
     vl_exchange *x = a->x;
