@@ -122,7 +122,7 @@ def test_clients_that_go_away_are_not_in_flight():
         for s in open_ones:
             s.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf of it")
         wait_for(server, "valence_inflight", 6)
-        assert series(server.metrics(), "valence_connections") == 6
+        wait_for(server, "valence_connections", 6)  # the scrape before may still be closing
         for s in open_ones:
             s.close()
         wait_for(server, "valence_inflight", 1)
