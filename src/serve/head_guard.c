@@ -6,8 +6,10 @@
 /* The next byte at or after at that ends a line, CR or LF, or len. */
 static size_t line_end(const char *bytes, size_t at, size_t len)
 {
-    while (at < len && bytes[at] != '\r' && bytes[at] != '\n') at++;
-    return at;
+    const char *cr = memchr(bytes + at, '\r', len - at);
+    if (cr) len = (size_t)(cr - bytes);
+    const char *lf = memchr(bytes + at, '\n', len - at);
+    return lf ? (size_t)(lf - bytes) : len;
 }
 
 /* One byte in the states between lines; false: not allowed. */

@@ -21,8 +21,8 @@ static vl_connection *of(llhttp_t *p)
 
 /* ---- Head ------------------------------------------------------------------------------------ */
 
-static const char *const header_names[VL_HEADERS] = {
-#define VL_HEADER_TEXT(name, text) text,
+static const vl_span header_names[VL_HEADERS] = {
+#define VL_HEADER_TEXT(name, text) {text, sizeof text - 1},
     VL_HEADER_LIST(VL_HEADER_TEXT)
 #undef VL_HEADER_TEXT
 };
@@ -61,9 +61,9 @@ static int on_field(llhttp_t *p, const char *at, size_t len)
 
 static int known(const vl_connection *c)
 {
+    vl_span name = {c->name, c->name_len};
     for (int i = 0; i < VL_HEADERS; i++)
-        if (strlen(header_names[i]) == c->name_len && memcmp(header_names[i], c->name, c->name_len) == 0)
-            return i;
+        if (header_names[i].len == name.len && memcmp(header_names[i].ptr, name.ptr, name.len) == 0) return i;
     return -1;
 }
 

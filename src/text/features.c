@@ -182,11 +182,17 @@ static void collect_counts(collector *c, int n)
     }
 }
 
+static void fetch_rows(const vl_features *f, const int32_t *slots, int n)
+{
+    for (int i = 0; i < n; i++) __builtin_prefetch(f->rows + (size_t)slots[i] * f->row_bytes);
+}
+
 static vl_status collect(void *user, const vl_ngram_block *b)
 {
     collector *c = user;
     assert(b->count <= VL_BLOCK_NGRAMS - 16);
     int n = vl_ngram_lookup(c->s->hits, &c->f->table, b->ngrams, b->count);
+    if (c->f->rows) fetch_rows(c->f, c->s->hits, n);
     if (c->f->counts) collect_counts(c, n);
     else collect_presence(c, n);
     return VALENCE_OK;

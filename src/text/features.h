@@ -14,6 +14,9 @@ typedef struct vl_features {
     int max_n;            /* 1..VL_NGRAM_MAX */
     bool counts;          /* give how often each n-gram occurs as weights; else weights is NULL */
     vl_ngram_table table;
+    const char *rows; /* what the model reads of slot i stands at rows + i * row_bytes: asked for as soon as
+                       * the slot is known. NULL: not worth it */
+    size_t row_bytes;
 } vl_features;
 
 typedef struct vl_feature_scratch vl_feature_scratch;
