@@ -94,7 +94,7 @@ def show_throughput(b, runs):
                f"{middle(name, 'p50_ms'):.2f}", f"{middle(name, 'p99_ms'):.2f}", "", "", ""]
         if ours:
             row[5] = f"{b.lab.figure(f'serve.{key}.of_nginx', ratio(runs, name, 'nginx'), 'x', gate='speed'):.0%}"
-            row[6] = f"{b.lab.figure(f'serve.{key}.of_nginx_cpu', ratio(runs, 'nginx', name, 'cpu_us') if name == 'nginx' else 1 / ratio(runs, name, 'nginx', 'cpu_us'), 'x', gate='speed'):.0%}"
+            row[6] = f"{b.lab.figure(f'serve.{key}.of_nginx_cpu', ratio(runs, 'nginx', name, 'cpu_us'), 'x', gate='speed'):.0%}"
             if best:
                 row[7] = f"{b.lab.figure(f'serve.{key}.over_flask', ratio(runs, name, best), 'x', gate='speed'):.0f}x"
         rows.append(row)
