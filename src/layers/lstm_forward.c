@@ -2,18 +2,52 @@
  * by step. A step writes its states where the rows of the next one begin: each row's state before
  * it then lies in line with the row, as the gradient of the recurrent weights wants it, and the
  * states of texts that have ended are overwritten once they have been handed out. */
+#include <string.h>
+
+#include "kernels/bf16_product.h"
+#include "kernels/convert.h"
 #include "kernels/gemm.h"
 #include "layers/lstm_kept.h"
 
-#include <string.h>
+/* Row number `row` in the order of steps, into x; and in bfloat16 with the one before, by twos. */
+static const float *keep_row(const vl_lstm_kept *k, const vl_lstm_shape *s, int64_t row,
+                             const float *x, const float *previous)
+{
+    const int64_t in = s->in;
+    if (!s->bf16) {
+        memcpy(k->x + row * in, x, (size_t)in * sizeof *x);
+        return x;
+    }
+    uint16_t *half = (uint16_t *)k->half_x + row * ((in + 1) / 2 * 2);
+    vl_f32_to_bf16(half, x, in);
+    if (in % 2) half[in] = 0;
+    if (row % 2) vl_bf16_put_rows(k->x_by_twos, previous, x, row / 2, in, k->T2);
+    else if (row == k->T - 1) vl_bf16_put_rows(k->x_by_twos, x, NULL, row / 2, in, k->T2);
+    return x;
+}
 
 /* x in the order of steps. */
 static void gather(const vl_lstm_kept *k, const vl_lstm_shape *s, const float *x, int64_t stride)
 {
-    float *to = k->x;
+    const float *previous = NULL;
+    int64_t row = 0;
     for (int32_t t = 0; t < k->steps; t++)
-        for (int32_t b = 0; b < vl_lstm_kept_running(k, t); b++, to += s->in)
-            memcpy(to, x + vl_lstm_order_row(&k->order, b, t) * stride, (size_t)s->in * sizeof *to);
+        for (int32_t b = 0; b < vl_lstm_kept_running(k, t); b++)
+            previous =
+                keep_row(k, s, row++, x + vl_lstm_order_row(&k->order, b, t) * stride, previous);
+}
+
+/* z = x W */
+static void multiply(const vl_lstm_kept *k, const vl_lstm_shape *s, const vl_lstm_weights *w)
+{
+    const int64_t Z = 4 * k->P, K = (s->in + 1) / 2;
+    if (s->bf16)
+        vl_bf16_product_run(
+            k->z, k->half_x, w->input,
+            &(vl_bf16_product){.M = k->T, .N = Z, .K = K, .row = K, .step = 1, .ldc = Z});
+    else
+        vl_gemm_run(k->z, k->x, w->input,
+                    &(vl_gemm){.M = k->T, .N = Z, .K = s->in, .transpose_b = true});
 }
 
 static void hand_out(float *y, int64_t stride, const vl_lstm_kept *k, const vl_lstm_shape *s,
@@ -28,11 +62,12 @@ void vl_lstm_forward(const vl_lstm_shape *s, const void *packed, const vl_lstm_b
 {
     const vl_lstm_kept k = vl_lstm_kept_in(s, batch);
     const vl_lstm_weights w = vl_lstm_weights_in(packed, s);
-    const vl_lstm_recurrent r = {
-        .kind = VL_LSTM_F32, .U = k.U, .weight = w.recurrent, .bias = w.bias};
+    const vl_lstm_recurrent r = {.kind = s->bf16 ? VL_LSTM_BF16 : VL_LSTM_F32,
+                                 .U = k.U,
+                                 .weight = w.recurrent,
+                                 .bias = w.bias};
     gather(&k, s, x, x_stride);
-    vl_gemm_run(k.z, k.x, w.input,
-                &(vl_gemm){.M = k.T, .N = 4 * k.P, .K = s->in, .transpose_b = true});
+    multiply(&k, s, &w);
     memset(k.before, 0, (size_t)(batch->B * k.P) * sizeof *k.before);
     for (int32_t t = 0; t < k.steps; t++) {
         int64_t row = k.start[t], next = k.start[t + 1];
@@ -41,6 +76,7 @@ void vl_lstm_forward(const vl_lstm_shape *s, const void *packed, const vl_lstm_b
                                    .c_before = t ? k.c + k.start[t - 1] * k.P : k.before,
                                    .h = k.before + next * k.P,
                                    .c = k.c + row * k.P,
+                                   .scratch = k.scratch,
                                    .keep = true};
         vl_lstm_step(&r, &rows, (int32_t)(next - row));
         hand_out(y, y_stride, &k, s, t, rows.h);

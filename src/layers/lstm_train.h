@@ -1,8 +1,10 @@
-/* lstm_train.h: an LSTM layer in training: one direction, forward and backward over a ragged batch,
- * float32. A bidirectional layer is two of these, whose y are the two halves of a row.
+/* lstm_train.h: an LSTM layer in training: one direction, forward and backward over a ragged batch.
+ * A bidirectional layer is two of these, whose y are the two halves of a row.
  *
- *     x (T,in)  ->  y (T,H), the states of lstm_step.h's formulas          begun with zeros for
- * each text
+ *     x (T,in)  ->  y (T,H), the states of lstm_step.h's formulas, from zeros for each text
+ *
+ * In float32; or with all products in bfloat16, added up in float32, and everything else as before:
+ * not twice the time saved, and gradients good to about a hundredth.
  *
  * All memory is the caller's, nothing is allocated and nothing can fail; call vl_gemm_open before.
  * Any number of threads may work on batches of their own with the same packed weights. The same
@@ -17,6 +19,7 @@
 
 typedef struct vl_lstm_shape {
     int32_t in, H; /* 1 <= H <= VL_LSTM_UNITS_MAX */
+    bool bf16;     /* only where vl_cpu_has_bf16 */
 } vl_lstm_shape;
 
 /* Gates i, f, g, o one behind the other, as PyTorch has them (its two biases are one here). */

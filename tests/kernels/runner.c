@@ -20,6 +20,7 @@ int check_rope(void);
 int check_attention(void);
 int check_lstm(void);
 int check_lstm_back(void);
+int check_bf16_product(void);
 int check_gemm(void);
 int check_descent(void);
 
@@ -42,6 +43,7 @@ static const struct {
     {"attention", check_attention},
     {"lstm", check_lstm},
     {"lstm_back", check_lstm_back},
+    {"bf16_product", check_bf16_product},
     {"gemm", check_gemm},
     {"descent", check_descent},
 };

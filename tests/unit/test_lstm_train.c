@@ -132,7 +132,7 @@ static float *floats(const double *x, int n)
 }
 
 /* Rows of y and dx with gaps between; gradients begin at 1. */
-static void solve(answer *a, const problem *p)
+static void solve_from(answer *a, const problem *p, float begin)
 {
     const int32_t H = p->s.H, in = p->s.in;
     const size_t bytes = vl_lstm_batch_bytes(&p->s, p->B, p->T),
@@ -145,7 +145,7 @@ static void solve(answer *a, const problem *p)
     memset(memory, 0xFF, bytes + 64); /* NaN, should anything read what it has not written */
     memset(packed, 0xFF, packed_bytes + 64);
     float *all = (float *)a;
-    for (size_t i = 0; i < sizeof *a / sizeof *all; i++) all[i] = 1;
+    for (size_t i = 0; i < sizeof *a / sizeof *all; i++) all[i] = begin;
     const vl_lstm_batch batch = {p->offsets, p->B, p->reverse, memory};
     const vl_lstm_gradients g = {a->input, a->recurrent, a->bias};
     vl_lstm_weights_pack(packed, &p->s, &(vl_lstm_parameters){input, recurrent, bias});
@@ -157,6 +157,11 @@ static void solve(answer *a, const problem *p)
     for (size_t i = 0; i < LENGTH(blocks); i++) vl_free(blocks[i]);
     vl_free(memory);
     vl_free(packed);
+}
+
+static void solve(answer *a, const problem *p)
+{
+    solve_from(a, p, 1);
 }
 
 /* ---- Tests -------------------------------------------------------------------------------------
@@ -220,6 +225,46 @@ static void test_gradients(void **state)
     vl_isa_limit(VL_ISA_AVX512);
 }
 
+/* |x - y| / |y| in the Euclidean norm. */
+static double distance(const float *x, const float *y, size_t n)
+{
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < n; i++) {
+        difference += pow((double)x[i] - (double)y[i], 2);
+        norm += pow((double)y[i], 2);
+    }
+    return norm > 0 ? sqrt(difference / norm) : difference;
+}
+
+/* Products in bfloat16: near those in float32, and the same bits each time. */
+static void test_bf16(void **state)
+{
+    (void)state;
+    static problem p;
+    static answer exact, rounded, again;
+    double worst = 0;
+    if (!vl_cpu_has_bf16()) skip();
+    assert_int_equal(vl_gemm_open(NULL), VALENCE_OK);
+    for (int round = 0; round < ROUNDS; round++) {
+        make_problem(&p, round);
+        solve_from(&exact, &p, 0);
+        p.s.bf16 = true;
+        solve_from(&rounded, &p, 0);
+        solve_from(&again, &p, 0);
+        assert_memory_equal(&rounded, &again, sizeof rounded);
+        const double all[] = {distance(rounded.y, exact.y, LENGTH(exact.y)),
+                              distance(rounded.dx, exact.dx, LENGTH(exact.dx)),
+                              distance(rounded.input, exact.input, LENGTH(exact.input)),
+                              distance(rounded.recurrent, exact.recurrent, LENGTH(exact.recurrent)),
+                              distance(rounded.bias, exact.bias, LENGTH(exact.bias))};
+        for (size_t i = 0; i < LENGTH(all); i++) {
+            check(all[i], 0, 0.02, "a relative distance", round);
+            worst = fmax(worst, all[i]);
+        }
+    }
+    print_message("# bfloat16: off by %.1e of the norm at most\n", worst);
+}
+
 /* A text's states do not depend on its neighbours. */
 static void test_texts_alone(void **state)
 {
@@ -250,6 +295,7 @@ int main(void)
     seed = wanted ? strtoull(wanted, NULL, 10) : 1 + (uint64_t)time(NULL);
     print_message("# VALENCE_SEED=%llu\n", (unsigned long long)seed);
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gradients),
+                                       cmocka_unit_test(test_bf16),
                                        cmocka_unit_test(test_texts_alone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
