@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/mapped_file.h"
 #include "cli/interrupt.h"
 #include "cli/memory_report.h"
@@ -16,8 +17,8 @@
 
 typedef struct neural_options {
     cli_list data;
-    const char *dev, *output, *embeddings, *continued, *schedule, *optimizer, *pooling, *checkpoint,
-        *curve;
+    const char *dev, *output, *embeddings, *continued, *schedule, *optimizer, *pooling, *precision,
+        *checkpoint, *curve;
     int64_t size, units, heads, wide, layers, vocabulary, longest, tokens, texts, measures,
         patience, holdout, threads, seed;
     double word_dropout, input_dropout, dropout, rate, warmup, smoothing, clip, decay, balance,
@@ -98,6 +99,8 @@ static int parse(neural_options *o, int argc, char **argv)
         {CLI_FLAG, "finish", 0, NULL, "with --resume: learn no more, write what did best so far",
          &o->finish},
         {CLI_TEXT, "curve", 0, "FILE", "write the course as FILE.csv and FILE.svg", &o->curve},
+        {CLI_TEXT, "precision", 0, "TYPE",
+         "lstm: of products, f32 or bf16 (bf16, on processors that have it)", &o->precision},
         {CLI_INTEGER, "seed", 0, "N", "of all that is random (1)", &o->seed},
         {CLI_INTEGER, "threads", 't', "N",
          "threads (all processors); the result does not depend on it", &o->threads},
@@ -175,6 +178,17 @@ static vl_status check_numbers(const neural_options *o, valence_error *error)
     return in_range("holdout", (double)o->holdout, -1, 1e9, error);
 }
 
+static vl_status check_precision(const neural_options *o, vl_neural_options *n,
+                                 valence_error *error)
+{
+    if (!o->precision) return VALENCE_OK;
+    if (strcmp(o->precision, "f32") != 0 && strcmp(o->precision, "bf16") != 0)
+        return vl_fail(error, VALENCE_ARGUMENT, "--precision is f32 or bf16");
+    n->lstm.bf16 = strcmp(o->precision, "bf16") == 0;
+    if (!n->lstm.bf16 || vl_cpu_has_bf16()) return VALENCE_OK;
+    return vl_fail(error, VALENCE_ARGUMENT, "this processor has no bfloat16 products");
+}
+
 static vl_status check_words(const neural_options *o, vl_neural_options *n, valence_error *error)
 {
     if (o->schedule && strcmp(o->schedule, "linear") == 0) n->fit.schedule = VL_LINEAR;
@@ -183,7 +197,8 @@ static vl_status check_words(const neural_options *o, vl_neural_options *n, vale
     if (o->optimizer && strcmp(o->optimizer, "sgd") == 0) n->fit.optimizer.kind = VL_SGD;
     else if (o->optimizer && strcmp(o->optimizer, "adamw") != 0)
         return vl_fail(error, VALENCE_ARGUMENT, "--optimizer is adamw or sgd");
-    return o->pooling ? vl_pooling_parse(&n->lstm.pooling, o->pooling, error) : VALENCE_OK;
+    if (o->pooling) VL_TRY(vl_pooling_parse(&n->lstm.pooling, o->pooling, error));
+    return check_precision(o, n, error);
 }
 
 static void take_options(vl_neural_options *n, const neural_options *o)

@@ -10,20 +10,19 @@
 #include "layers/lstm_kept.h"
 
 /* Row number `row` in the order of steps, into x; and in bfloat16 with the one before, by twos. */
-static const float *keep_row(const vl_lstm_kept *k, const vl_lstm_shape *s, int64_t row,
-                             const float *x, const float *previous)
+static void keep_row(const vl_lstm_kept *k, const vl_lstm_shape *s, int64_t row, const float *x,
+                     const float *previous)
 {
     const int64_t in = s->in;
     if (!s->bf16) {
         memcpy(k->x + row * in, x, (size_t)in * sizeof *x);
-        return x;
+        return;
     }
     uint16_t *half = (uint16_t *)k->half_x + row * ((in + 1) / 2 * 2);
     vl_f32_to_bf16(half, x, in);
     if (in % 2) half[in] = 0;
     if (row % 2) vl_bf16_put_rows(k->x_by_twos, previous, x, row / 2, in, k->T2);
     else if (row == k->T - 1) vl_bf16_put_rows(k->x_by_twos, x, NULL, row / 2, in, k->T2);
-    return x;
 }
 
 /* x in the order of steps. */
@@ -32,9 +31,11 @@ static void gather(const vl_lstm_kept *k, const vl_lstm_shape *s, const float *x
     const float *previous = NULL;
     int64_t row = 0;
     for (int32_t t = 0; t < k->steps; t++)
-        for (int32_t b = 0; b < vl_lstm_kept_running(k, t); b++)
-            previous =
-                keep_row(k, s, row++, x + vl_lstm_order_row(&k->order, b, t) * stride, previous);
+        for (int32_t b = 0; b < vl_lstm_kept_running(k, t); b++) {
+            const float *from = x + vl_lstm_order_row(&k->order, b, t) * stride;
+            keep_row(k, s, row++, from, previous);
+            previous = from;
+        }
 }
 
 /* z = x W */

@@ -36,7 +36,7 @@ typedef struct plan {
 
 static vl_lstm_shape shape_of(const lstm_net *n, int layer)
 {
-    return (vl_lstm_shape){.in = layer ? 2 * n->o.H : n->o.E, .H = n->o.H};
+    return (vl_lstm_shape){.in = layer ? 2 * n->o.H : n->o.E, .H = n->o.H, .bf16 = n->o.bf16};
 }
 
 /* Numbers of a pooled text. */

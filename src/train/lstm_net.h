@@ -26,6 +26,7 @@ typedef struct vl_lstm_net_options {
     float word_dropout;  /* whole token vectors */
     float input_dropout; /* single numbers of them */
     float dropout;       /* between layers and before the last one */
+    bool bf16;           /* the layers' products (lstm_train.h); only where vl_cpu_has_bf16 */
     uint64_t seed;
 } vl_lstm_net_options;
 

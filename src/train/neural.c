@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "engine/model_config.h"
 #include "train/calibrate.h"
 #include "train/word_vectors.h"
@@ -31,6 +32,7 @@ vl_neural_options vl_neural_defaults(bool transformer)
                                    .word_dropout = 0.1f,
                                    .input_dropout = 0.2f,
                                    .dropout = 0.4f,
+                                   .bf16 = vl_cpu_has_bf16(),
                                    .seed = 1};
     return o;
 }

@@ -121,3 +121,16 @@ def test_usage(tmp_path):
     for args in (["lstm", "-o", "x"], ["lstm", "--data", "x"], ["transformer", "--data", "x", "-o", "y", "--dropout", "2"],
                  ["embeddings", "--data", "x", "-o", "y", "--size", "1"], ["lstm", "--data", "x", "-o", "y", "--schedule", "z"]):
         assert valence("train", *args, code=2).err
+
+
+def test_precision(files, tmp_path):
+    """Products in float32 or bfloat16 make about the same model; which is said by no word but these."""
+    out, seen = tmp_path / "m.safetensors", []
+    for kind in ("f32", "bf16"):
+        done = valence(*command("lstm", files, out, "--epochs", 12, "--rate", 0.01, "--precision", kind), code=None)
+        if kind == "bf16" and done.code:
+            assert "no bfloat16" in done.err
+            continue
+        seen.append(strict_json(done.out)["held_out_accuracy"])
+    assert min(seen) > 0.8
+    assert "--precision is f32 or bf16" in valence(*command("lstm", files, out, "--precision", "f16"), code=2).err
