@@ -63,7 +63,7 @@ static int known(const vl_connection *c)
 {
     vl_span name = {c->name, c->name_len};
     for (int i = 0; i < VL_HEADERS; i++)
-        if (header_names[i].len == name.len && memcmp(header_names[i].ptr, name.ptr, name.len) == 0) return i;
+        if (vl_span_equal(header_names[i], name)) return i;
     return -1;
 }
 

@@ -58,7 +58,8 @@ void vl_route_page(vl_exchange *x)
     snprintf(policy, sizeof policy,
              "default-src 'none'; script-src 'nonce-%s'; style-src 'nonce-%s'; img-src data:; "
              "connect-src 'self'; "
-             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'", nonce, nonce);
+             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+             nonce, nonce);
     vl_exchange_header(x, "Content-Security-Policy", vl_span_of(policy));
     vl_exchange_header(x, "X-Content-Type-Options", vl_span_of("nosniff"));
     vl_exchange_header(x, "Referrer-Policy", vl_span_of("no-referrer"));

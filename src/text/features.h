@@ -9,13 +9,13 @@
 #include "text/ngrams.h"
 
 typedef struct vl_features {
-    uint32_t passes;      /* of clean.h, before anything else */
-    unsigned word_flags;  /* of words.h */
-    int max_n;            /* 1..VL_NGRAM_MAX */
-    bool counts;          /* give how often each n-gram occurs as weights; else weights is NULL */
+    uint32_t passes;     /* of clean.h, before anything else */
+    unsigned word_flags; /* of words.h */
+    int max_n;           /* 1..VL_NGRAM_MAX */
+    bool counts;         /* give how often each n-gram occurs as weights; else weights is NULL */
     vl_ngram_table table;
-    const char *rows; /* what the model reads of slot i stands at rows + i * row_bytes: asked for as soon as
-                       * the slot is known. NULL: not worth it */
+    const char *rows; /* what the model reads of slot i stands at rows + i * row_bytes: asked for as
+                       * soon as the slot is known. NULL: not worth it */
     size_t row_bytes;
 } vl_features;
 
@@ -31,7 +31,7 @@ void vl_feature_scratch_close(vl_feature_scratch *s); /* NULL is fine */
 vl_status vl_features_of_text(const vl_features *f, vl_feature_scratch *s, vl_span text,
                               vl_batch *batch, uint64_t *words);
 
-/* ---- The stream below, for counting n-grams in training --------------------------------------- */
+/* ---- The stream below, for counting n-grams in training -------------------------------------- */
 
 /* Called with the n-grams of one block after the other. */
 typedef vl_status vl_ngram_sink(void *user, const uint64_t *ngrams, int count);
