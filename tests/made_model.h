@@ -32,7 +32,7 @@ static inline vl_store *made_model_store(made_model kind)
     assert_int_equal(vl_store_open(&s, NULL), VALENCE_OK);
     if (vl_classic_train(s, &report, &m.c, NULL, &o, NULL, &error) != VALENCE_OK)
         fail_msg("%s", error.message);
-    assert_int_equal(vl_card_write(s, &report, &m.c, NULL, 0, "test", NULL), VALENCE_OK);
+    assert_int_equal(vl_card_write(s, &report, &m.c, &(vl_card_origin){.command = "test"}, NULL), VALENCE_OK);
     made_release(&m);
     return s;
 }

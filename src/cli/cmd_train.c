@@ -261,8 +261,8 @@ static vl_status train_and_write(train_run *t)
                                  t->workers, t->error));
     else
         VL_TRY(vl_classic_train(t->store, &report, &t->corpus, dev, &t->classic, t->workers, t->error));
-    VL_TRY(vl_card_write(t->store, &report, &t->corpus, o->data.items, o->data.count, t->command,
-                         t->error));
+    vl_card_origin from = {o->data.items, o->data.count, t->command, NULL};
+    VL_TRY(vl_card_write(t->store, &report, &t->corpus, &from, t->error));
     VL_TRY(vl_safetensors_write(t->store, o->output, t->error));
     cli_progress_end(&o->progress);
     print_report(&report, &t->corpus, o->output, vl_clock_seconds() - start, o->json);
@@ -297,7 +297,8 @@ int cmd_train(int argc, char **argv)
     valence_error error;
     command_line(command, sizeof command, argc, argv);
     if (argc > 1 && strcmp(argv[1], "embeddings") == 0) return cli_train_embeddings(argc - 1, argv + 1, command);
-    if (argc > 1 && (strcmp(argv[1], "lstm") == 0 || strcmp(argv[1], "transformer") == 0))
+    if (argc > 1 && (strcmp(argv[1], "lstm") == 0 || strcmp(argv[1], "transformer") == 0 ||
+                     strcmp(argv[1], "language-model") == 0))
         return cli_train_neural(argc - 1, argv + 1, command);
     train_defaults(&o);
     int first = parse(&o, argc, argv);

@@ -9,11 +9,12 @@
 #include "cli/train_neural.h"
 #include "engine/model_config.h"
 #include "formats/safetensors.h"
+#include "train/card.h"
 #include "train/word_vectors.h"
 
 typedef struct embeddings_options {
     cli_list data;
-    const char *output;
+    const char *output, *command;
     int64_t size, vocabulary, window, epochs, buckets, threads, seed;
     bool skip_bad;
     vl_corpus_options corpus;
@@ -98,6 +99,9 @@ static vl_status make(embeddings_options *o, vl_store *store, vl_workers *worker
     o->start = vl_clock_seconds();
     vl_status status =
         vl_word_vectors_make(store, &report, &corpus, &pieces, &skipgram, workers, error);
+    vl_classic_report counts = {.examples = report.texts, .features = report.vocabulary};
+    vl_card_origin from = {o->data.items, o->data.count, o->command, NULL};
+    if (status == VALENCE_OK) status = vl_card_write(store, &counts, &corpus, &from, error);
     vl_corpus_release(&corpus);
     if (status == VALENCE_OK) status = vl_safetensors_write(store, o->output, error);
     if (isatty(STDERR_FILENO)) fputc('\n', stderr);
@@ -118,8 +122,8 @@ int cli_train_failed(const valence_error *error)
 
 int cli_train_embeddings(int argc, char **argv, const char *command)
 {
-    (void)command;
-    embeddings_options o = {.size = 128,
+    embeddings_options o = {.command = command,
+                            .size = 128,
                             .vocabulary = 30000,
                             .window = 5,
                             .epochs = 5,

@@ -1,4 +1,4 @@
-/* train_lstm.c: `valence train lstm` and `valence train transformer`. */
+/* train_lstm.c: `valence train lstm`, `language-model` and `transformer`. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@ typedef struct neural_options {
     cli_list data;
     const char *dev, *output, *embeddings, *continued, *schedule, *optimizer, *pooling, *precision,
         *checkpoint, *curve;
-    int64_t size, units, heads, wide, layers, vocabulary, longest, tokens, texts, measures,
+    int64_t size, units, samples, heads, wide, layers, vocabulary, longest, tokens, texts, measures,
         patience, holdout, threads, seed;
     double word_dropout, input_dropout, dropout, rate, warmup, smoothing, clip, decay, balance,
         every, epochs;
@@ -29,11 +29,15 @@ typedef struct neural_options {
     bool terminal;
 } neural_options;
 
-static const char usage[] = "valence train lstm|transformer --data FILE[@MAP]... -o MODEL";
+static const char usage[] =
+    "valence train lstm|language-model|transformer --data FILE[@MAP]... -o MODEL";
 static const char about[] = "Trains a bidirectional LSTM, or a small transformer, on labelled "
                             "texts. Either is best begun with word\n"
                             "vectors of many unlabelled texts of the kind: `valence train "
                             "embeddings --data TEXTS -o words.safetensors`, then --embeddings.\n"
+                            "In between, `valence train language-model` teaches an LSTM to guess "
+                            "the next word of such texts (labels are not looked at);\n"
+                            "its file goes to --embeddings, too. "
                             "What does best on the dev data is kept. Interrupted or killed, the "
                             "same command with --resume goes on.\n"
                             "Example: valence train lstm --data reviews.csv --embeddings "
@@ -59,7 +63,10 @@ static int parse(neural_options *o, int argc, char **argv)
          &o->vocabulary},
         {CLI_INTEGER, "size", 0, "N", "numbers of a word vector, without --embeddings (128)",
          &o->size},
-        {CLI_INTEGER, "units", 0, "N", "lstm: units of each direction (128)", &o->units},
+        {CLI_INTEGER, "units", 0, "N",
+         "lstm: units of each direction (128, or those of --embeddings)", &o->units},
+        {CLI_INTEGER, "samples", 0, "N",
+         "language-model: words that the next one is told from (512)", &o->samples},
         {CLI_TEXT, "pooling", 0, "KIND", "lstm: max+mean, max, mean or attention (max+mean)",
          &o->pooling},
         {CLI_INTEGER, "heads", 0, "N", "transformer: heads of attention (4)", &o->heads},
@@ -116,7 +123,7 @@ static int parse(neural_options *o, int argc, char **argv)
 static void set_defaults(neural_options *o, const vl_neural_options *n)
 {
     *o = (neural_options){.size = n->lstm.E,
-                          .units = n->lstm.H,
+                          .samples = n->lstm.samples,
                           .layers = n->lstm.layers,
                           .vocabulary = n->pieces.size,
                           .longest = n->longest,
@@ -133,10 +140,10 @@ static void set_defaults(neural_options *o, const vl_neural_options *n)
                           .terminal = isatty(STDERR_FILENO)};
     o->heads = n->encoder.heads;
     o->wide = n->encoder.I;
-    if (n->transformer) o->layers = n->encoder.layers;
+    if (n->kind == VL_NEURAL_TRANSFORMER) o->layers = n->encoder.layers;
     o->word_dropout = (double)n->lstm.word_dropout;
     o->input_dropout = (double)n->lstm.input_dropout;
-    o->dropout = (double)(n->transformer ? n->encoder.dropout : n->lstm.dropout);
+    o->dropout = (double)(n->kind == VL_NEURAL_TRANSFORMER ? n->encoder.dropout : n->lstm.dropout);
     o->rate = (double)n->fit.rate;
     o->warmup = n->fit.warmup;
     o->smoothing = (double)n->fit.smoothing;
@@ -156,7 +163,8 @@ static vl_status check_numbers(const neural_options *o, valence_error *error)
     VL_TRY(in_range("vocabulary", (double)o->vocabulary, VL_WORDPIECES_LEAST, VL_WORDPIECES_MOST,
                     error));
     VL_TRY(in_range("size", (double)o->size, 4, 1024, error));
-    VL_TRY(in_range("units", (double)o->units, 4, 1024, error));
+    if (o->units) VL_TRY(in_range("units", (double)o->units, 4, 1024, error));
+    VL_TRY(in_range("samples", (double)o->samples, 1, 65536, error));
     VL_TRY(in_range("layers", (double)o->layers, 1, VL_LSTM_LAYERS_MAX, error));
     VL_TRY(in_range("heads", (double)o->heads, 1, 64, error));
     VL_TRY(in_range("feed-forward", (double)o->wide, 4, 8192, error));
@@ -208,6 +216,7 @@ static void take_options(vl_neural_options *n, const neural_options *o)
     n->holdout = o->holdout;
     n->lstm.E = (int32_t)o->size;
     n->lstm.H = (int32_t)o->units;
+    n->lstm.samples = (int32_t)o->samples;
     n->lstm.layers = (int)o->layers;
     n->encoder.C = (int32_t)o->size;
     n->encoder.I = (int32_t)o->wide;
@@ -295,6 +304,7 @@ static vl_status read_data(neural_run *r)
 {
     neural_options *o = r->o;
     o->corpus.skip_bad = o->skip_bad;
+    o->corpus.unlabelled = r->n.kind == VL_NEURAL_LANGUAGE;
     o->corpus.balance_sets = o->balance_sets;
     o->corpus.balance = o->balance;
     VL_TRY(
@@ -307,6 +317,18 @@ static vl_status read_data(neural_run *r)
         VL_TRY(vl_corpus_read(&r->dev, &o->dev, 1, &dev, r->workers, r->error));
     }
     return read_words(r);
+}
+
+static void print_guesses_json(const neural_run *r)
+{
+    const vl_neural_report *p = &r->report;
+    printf("{\"examples\":%lld,\"parameters\":%lld,\"vocabulary\":%lld,\"held_out\":%lld,"
+           "\"held_out_loss\":%.4f,\"held_out_guessed\":%.4f,\"steps\":%lld,\"best_epoch\":%.3f,"
+           "\"seconds\":%.3f,\"tokens_per_second\":%.0f}\n",
+           (long long)p->classic.examples, (long long)p->parameters, (long long)p->classic.features,
+           (long long)p->classic.held_out, p->fit.best.dev_loss, p->fit.best.dev_accuracy,
+           (long long)p->fit.steps, p->fit.best.epoch, p->fit.seconds,
+           p->fit.tokens / (p->fit.seconds + 1e-9));
 }
 
 static void print_json(const neural_run *r)
@@ -333,10 +355,16 @@ static void print_report(const neural_run *r)
     printf("%s: %lld texts, %d classes, %lld parameters, %lld steps, %.0f s\n", r->o->output,
            (long long)p->classic.examples, r->corpus.K, (long long)p->parameters,
            (long long)p->fit.steps, p->fit.seconds);
-    printf("accuracy %.4f, macro-F1 %.4f on %lld texts not trained on (best of %lld measures, "
-           "epoch %.2f)\n",
-           p->classic.held_out_accuracy, p->classic.held_out_macro_f1,
-           (long long)p->classic.held_out, (long long)p->fit.points, p->fit.best.epoch);
+    if (r->n.kind == VL_NEURAL_LANGUAGE)
+        printf("loss %.4f a token, %.4f of the tokens told from %lld others, in %lld texts not "
+               "trained on (best of %lld measures, epoch %.2f)\n",
+               p->fit.best.dev_loss, p->fit.best.dev_accuracy, (long long)r->o->samples,
+               (long long)p->classic.held_out, (long long)p->fit.points, p->fit.best.epoch);
+    else
+        printf("accuracy %.4f, macro-F1 %.4f on %lld texts not trained on (best of %lld measures, "
+               "epoch %.2f)\n",
+               p->classic.held_out_accuracy, p->classic.held_out_macro_f1,
+               (long long)p->classic.held_out, (long long)p->fit.points, p->fit.best.epoch);
     if (p->empty) printf("%lld texts without a token were left out\n", (long long)p->empty);
     if (r->corpus.skipped_empty)
         printf("%llu rows without a label were skipped\n",
@@ -352,15 +380,19 @@ static vl_status train_and_write(neural_run *r)
     VL_TRY(vl_store_open(&r->store, r->error));
     VL_TRY(vl_neural_train(r->store, &r->report, &r->corpus, o->dev ? &r->dev : NULL, r->words,
                            &r->n, r->workers, r->error));
-    VL_TRY(vl_card_write(r->store, &r->report.classic, &r->corpus, o->data.items, o->data.count,
-                         r->command, r->error));
+    vl_card_origin from = {o->data.items, o->data.count, r->command,
+                           r->words ? vl_store_get(r->words, "card") : NULL};
+    vl_classic_report measured = r->report.classic;
+    if (r->n.kind == VL_NEURAL_LANGUAGE) measured.held_out = 0; /* there are no labels */
+    VL_TRY(vl_card_write(r->store, &measured, &r->corpus, &from, r->error));
     VL_TRY(vl_safetensors_write(r->store, o->output, r->error));
     if (o->curve)
         VL_TRY(
             cli_train_curve_write(o->curve, r->report.fit.curve, r->report.fit.points, r->error));
     if (o->terminal) fputs("\r\033[K", stderr);
     unlink(o->checkpoint);
-    if (o->json) print_json(r);
+    if (o->json && r->n.kind == VL_NEURAL_LANGUAGE) print_guesses_json(r);
+    else if (o->json) print_json(r);
     else print_report(r);
     return VALENCE_OK;
 }
@@ -395,7 +427,9 @@ int cli_train_neural(int argc, char **argv, const char *command)
     neural_options o;
     valence_error error = {0};
     r = (neural_run){.o = &o, .command = command, .error = &error, .words_file = {.slot = -1}};
-    r.n = vl_neural_defaults(strcmp(argv[0], "transformer") == 0);
+    r.n = vl_neural_defaults(strcmp(argv[0], "transformer") == 0      ? VL_NEURAL_TRANSFORMER
+                             : strcmp(argv[0], "language-model") == 0 ? VL_NEURAL_LANGUAGE
+                                                                      : VL_NEURAL_LSTM);
     set_defaults(&o, &r.n);
     int first = parse(&o, argc, argv);
     if (first < 0) return first == -2 ? CLI_OK : CLI_USAGE;
@@ -404,6 +438,8 @@ int cli_train_neural(int argc, char **argv, const char *command)
     if (!o.output) return cli_usage("train", "-o MODEL is missing");
     if (o.continued && o.embeddings)
         return cli_usage("train", "--continue brings its own word vectors: leave out --embeddings");
+    if (r.n.kind == VL_NEURAL_LANGUAGE && (o.layers != 1 || o.continued))
+        return cli_usage("train", "a language model has one layer, and goes on by --embeddings");
     if (!o.checkpoint) {
         snprintf(r.checkpoint, sizeof r.checkpoint, "%s.checkpoint", o.output);
         o.checkpoint = r.checkpoint;

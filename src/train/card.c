@@ -2,11 +2,14 @@
 #include "train/card.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/decimal.h"
 #include "base/json.h"
 #include "engine/model_config.h"
+
+enum { CARD_MOST = 1 << 20 };
 
 static void today(char text[16])
 {
@@ -89,8 +92,21 @@ static vl_status write_sources(vl_buffer *b, const char *const *sources, int cou
     return vl_buffer_append_byte(b, ']');
 }
 
+/* Somebody's file has it: it is copied only if it can be read. */
+static vl_status write_begun_with(vl_buffer *b, const char *card)
+{
+    vl_json root;
+    vl_json_parser *parser = vl_json_parser_open(CARD_MOST);
+    if (!parser) return VALENCE_NO_MEMORY;
+    bool good = vl_json_parse_copy(parser, vl_span_of(card), &root, NULL) == VALENCE_OK;
+    vl_json_parser_close(parser);
+    if (!good) return VALENCE_OK;
+    VL_TRY(write_key(b, "begun_with"));
+    return vl_buffer_append(b, card, strlen(card));
+}
+
 static vl_status write_card(vl_buffer *b, const vl_classic_report *r, const vl_corpus *corpus,
-                            const char *const *sources, int source_count, const char *command)
+                            const vl_card_origin *from)
 {
     char date[16];
     today(date);
@@ -100,20 +116,20 @@ static vl_status write_card(vl_buffer *b, const vl_classic_report *r, const vl_c
     VL_TRY(write_count(b, "features", r->features));
     VL_TRY(write_held_out(b, r));
     VL_TRY(write_threshold(b, &r->threshold));
-    VL_TRY(write_sources(b, sources, source_count));
-    if (command) VL_TRY(write_text(b, "command", command));
+    VL_TRY(write_sources(b, from->sources, from->source_count));
+    if (from->command) VL_TRY(write_text(b, "command", from->command));
+    if (from->begun_with) VL_TRY(write_begun_with(b, from->begun_with));
     VL_TRY(write_text(b, "date", date));
     VL_TRY(write_text(b, "version", VALENCE_VERSION));
     return vl_buffer_append_byte(b, '}');
 }
 
 vl_status vl_card_write(vl_store *store, const vl_classic_report *report, const vl_corpus *corpus,
-                        const char *const *sources, int source_count, const char *command,
-                        valence_error *error)
+                        const vl_card_origin *origin, valence_error *error)
 {
     vl_buffer b;
     vl_buffer_init(&b, VL_MEM_TRAINING, 64 << 20);
-    vl_status status = write_card(&b, report, corpus, sources, source_count, command);
+    vl_status status = write_card(&b, report, corpus, origin);
     if (status == VALENCE_OK) status = vl_store_set(store, "card", vl_buffer_span(&b), error);
     else vl_fail(error, status, "cannot write the model card: %s", valence_status_text(status));
     vl_buffer_release(&b);

@@ -39,7 +39,7 @@ typedef struct chunk {
     float *weight;
     float *logits, *dlogits; /* (B,K) */
     float *rows;             /* (T,E) */
-    double loss;
+    vl_net_score score;
 } chunk;
 
 typedef struct room {
@@ -63,9 +63,10 @@ typedef struct fitting {
     room *scratch; /* by thread */
     atomic_bool no_memory;
     double mean_weight;
-    float *dev_logits;  /* (dev->n,K) by position in dev's index */
-    int64_t *dev_place; /* (texts->count) position in the index, or -1 */
-    double start;       /* of this run's clock, less the seconds of earlier runs */
+    float *dev_logits;        /* (dev->n,K) by position in dev's index */
+    vl_net_score *dev_scores; /* of networks that learn from texts alone, by batch */
+    int64_t *dev_place;       /* (texts->count) position in the index, or -1 */
+    double start;             /* of this run's clock, less the seconds of earlier runs */
     double saved, run_tokens, run_start;
 } fitting;
 
@@ -137,10 +138,12 @@ static vl_status open_fitting(fitting *f)
     }
     if (!good) return no_memory(f);
     for (int64_t i = 0; i < f->dev->n; i++) f->dev_place[f->dev->index[i]] = i;
-    return vl_batches_make_sorted(&f->dev_batches, f->dev->texts, f->dev->index, f->dev->n,
-                                  &(vl_batch_limits){4096, 64}) == VALENCE_OK
-               ? VALENCE_OK
-               : no_memory(f);
+    if (vl_batches_make_sorted(&f->dev_batches, f->dev->texts, f->dev->index, f->dev->n,
+                               &(vl_batch_limits){4096, 64}) != VALENCE_OK)
+        return no_memory(f);
+    f->dev_scores =
+        vl_alloc_zero(VL_MEM_TRAINING, (size_t)(f->dev_batches.count + 1) * sizeof *f->dev_scores);
+    return f->dev_scores ? VALENCE_OK : no_memory(f);
 }
 
 static void close_fitting(fitting *f)
@@ -148,8 +151,8 @@ static void close_fitting(fitting *f)
     for (int i = 0; f->scratch && i < vl_workers_threads(f->workers); i++)
         vl_free(f->scratch[i].floats);
     for (int c = 0; c < VL_FIT_CHUNKS; c++) vl_free(f->gradients[c]);
-    void *all[] = {f->scratch, f->dev_logits, f->dev_place, f->ids,    f->rows,
-                   f->offsets, f->labels,     f->weights,   f->logits, f->dlogits};
+    void *all[] = {f->scratch, f->dev_logits, f->dev_place, f->ids,     f->rows,      f->offsets,
+                   f->labels,  f->weights,    f->logits,    f->dlogits, f->dev_scores};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) vl_free(all[i]);
     vl_batches_release(&f->batches);
     vl_batches_release(&f->dev_batches);
@@ -196,20 +199,35 @@ static void deal(fitting *f, int c, const int64_t *texts, int64_t n, int64_t *te
     *token += T;
 }
 
+static void learn_labels(fitting *f, chunk *k, float *gradient, float *scratch)
+{
+    const vl_net *net = f->net;
+    double all = 0;
+    for (int c = 0; c < VL_FIT_CHUNKS; c++) all += f->chunks[c].texts.B;
+    net->class->forward(net, &k->texts, k->logits, scratch);
+    k->score.loss = vl_cross_entropy(k->dlogits, k->logits, k->label, k->weight, k->texts.B, net->K,
+                                     f->o->smoothing, (float)(1 / (all * f->mean_weight)));
+    net->class->back(net, &k->texts, k->dlogits, gradient, k->rows, scratch);
+}
+
+static void learn_texts(fitting *f, chunk *k, float *gradient, float *scratch)
+{
+    double tokens = 0;
+    for (int c = 0; c < VL_FIT_CHUNKS; c++)
+        if (f->chunks[c].texts.B) tokens += f->chunks[c].texts.offsets[f->chunks[c].texts.B];
+    k->score =
+        f->net->class->learn(f->net, &k->texts, (float)(1 / tokens), gradient, k->rows, scratch);
+}
+
 static void run_chunk(void *argument, int64_t index, int thread)
 {
     fitting *f = argument;
     chunk *k = &f->chunks[index];
-    const vl_net *net = f->net;
-    memset(f->gradients[index], 0, (size_t)net->size * sizeof(float));
+    memset(f->gradients[index], 0, (size_t)f->net->size * sizeof(float));
     float *scratch = k->texts.B ? scratch_for(f, thread, &k->texts) : NULL;
     if (!scratch) return;
-    double all = 0;
-    for (int c = 0; c < VL_FIT_CHUNKS; c++) all += f->chunks[c].texts.B;
-    net->class->forward(net, &k->texts, k->logits, scratch);
-    k->loss = vl_cross_entropy(k->dlogits, k->logits, k->label, k->weight, k->texts.B, net->K,
-                               f->o->smoothing, (float)(1 / (all * f->mean_weight)));
-    net->class->back(net, &k->texts, k->dlogits, f->gradients[index], k->rows, scratch);
+    if (f->net->class->learn) learn_texts(f, k, f->gradients[index], scratch);
+    else learn_labels(f, k, f->gradients[index], scratch);
 }
 
 /* How far the whole run is: what the learning rate follows. */
@@ -248,14 +266,18 @@ static vl_status run_batch(fitting *f)
     for (int c = 0; c < VL_FIT_CHUNKS; c++) deal(f, c, texts, n, &text, &token);
     vl_workers_run(f->workers, run_chunk, f, VL_FIT_CHUNKS);
     if (atomic_load(&f->no_memory)) return no_memory(f);
-    double loss = 0, norm;
-    for (int c = 0; c < VL_FIT_CHUNKS; c++) loss += f->chunks[c].loss;
+    double loss = 0, guesses = 0, norm;
+    for (int c = 0; c < VL_FIT_CHUNKS; c++) {
+        loss += f->chunks[c].score.loss;
+        guesses += (double)f->chunks[c].score.guesses;
+    }
     if (!isfinite(loss)) return fail_step(f, "the loss");
     if (vl_optimizer_step(&f->state.optimizer, f->gradients, VL_FIT_CHUNKS, f->ids, f->rows, T,
                           rate_now(f), f->workers, &norm) != VALENCE_OK)
         return no_memory(f);
     if (!isfinite(norm)) return fail_step(f, "the gradient");
-    f->state.loss += loss / ((double)n * f->mean_weight);
+    if (!f->net->class->learn) guesses = (double)n * f->mean_weight;
+    f->state.loss += guesses > 0 ? loss / guesses : 0;
     f->state.losses++;
     f->state.tokens += (double)T;
     f->run_tokens += (double)T;
@@ -281,8 +303,11 @@ static void measure_batch(void *argument, int64_t index, int thread)
             offsets[b + 1] = offsets[b] + (int32_t)copy_text(ids + offsets[b], c, texts[b]);
         vl_net_texts t = {.ids = ids, .offsets = offsets, .B = B};
         float *scratch = scratch_for(f, thread, &t);
-        if (scratch) f->net->class->forward(f->net, &t, logits, scratch);
-        for (int32_t b = 0; b < B && scratch; b++)
+        bool labels = scratch && !f->net->class->learn;
+        if (labels) f->net->class->forward(f->net, &t, logits, scratch);
+        else if (scratch)
+            f->dev_scores[index] = f->net->class->learn(f->net, &t, 0, NULL, NULL, scratch);
+        for (int32_t b = 0; b < B && labels; b++)
             memcpy(f->dev_logits + f->dev_place[texts[b]] * K, logits + b * K,
                    (size_t)K * sizeof *logits);
     } else {
@@ -290,6 +315,19 @@ static void measure_batch(void *argument, int64_t index, int thread)
     }
     vl_free(ids);
     vl_free(logits);
+}
+
+static void score_texts(const fitting *f, vl_fit_point *p)
+{
+    vl_net_score all = {0};
+    for (int64_t i = 0; i < f->dev_batches.count; i++) {
+        all.loss += f->dev_scores[i].loss;
+        all.guesses += f->dev_scores[i].guesses;
+        all.right += f->dev_scores[i].right;
+    }
+    double guesses = all.guesses > 0 ? (double)all.guesses : 1;
+    p->dev_loss = all.loss / guesses;
+    p->dev_accuracy = (double)all.right / guesses;
 }
 
 static void score(const fitting *f, vl_fit_point *p)
@@ -338,7 +376,8 @@ static vl_status measure(fitting *f, vl_fit_point *p)
                         .epoch = (double)s->epoch + (double)s->batch / (double)f->batches.count,
                         .seconds = vl_clock_seconds() - f->start,
                         .loss = s->losses > 0 ? s->loss / s->losses : 0};
-    score(f, p);
+    if (f->net->class->learn) score_texts(f, p);
+    else score(f, p);
     s->loss = s->losses = 0;
     s->since++;
     if (is_better(f, p)) keep_best(f, p);
@@ -492,7 +531,7 @@ static vl_status check_sets(const fitting *f)
         two |= label != first;
         weights += (double)t->weight[t->index[i]];
     }
-    if (!two)
+    if (!two && !f->net->class->learn)
         return vl_fail(f->error, VALENCE_ARGUMENT,
                        "all texts to learn from have one label: a model needs two");
     if (f->dev->n == 0)

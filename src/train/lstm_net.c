@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "kernels/gemm.h"
+#include "kernels/row_sums.h"
 #include "layers/dropout.h"
 #include "layers/linear_layer.h"
 #include "layers/lstm_train.h"
 #include "layers/text_pooling.h"
+#include "train/language_head.h"
 
 typedef struct lstm_net {
     vl_net head;
@@ -18,6 +20,7 @@ typedef struct lstm_net {
     int64_t input[VL_LSTM_LAYERS_MAX][2], recurrent[VL_LSTM_LAYERS_MAX][2],
         bias[VL_LSTM_LAYERS_MAX][2];
     int64_t attention, out_weight, out_bias;
+    int64_t guess_weight[2], guess_bias[2]; /* of a language model */
 } lstm_net;
 
 /* Dropout's layers. */
@@ -32,6 +35,7 @@ typedef struct plan {
     float *pooled, *dpooled; /* (B,F) */
     int32_t *where;          /* (B,2H) of the maxima */
     float *share, *dshare;   /* (T) of attention */
+    float *tied, *guesses;   /* (T,E) and scratch of a language model's head */
 } plan;
 
 static vl_lstm_shape shape_of(const lstm_net *n, int layer)
@@ -43,6 +47,19 @@ static vl_lstm_shape shape_of(const lstm_net *n, int layer)
 static int64_t width_of(const lstm_net *n)
 {
     return (n->o.pooling == VL_POOL_MAX_MEAN ? 4 : 2) * (int64_t)n->o.H;
+}
+
+/* Of a language model. */
+static vl_language_head guess_of(const lstm_net *n)
+{
+    const float *v = n->head.vector;
+    vl_language_head head = {
+        .E = n->o.E, .H = n->o.H, .samples = n->o.samples, .table = n->head.table};
+    for (int d = 0; d < 2; d++) {
+        head.weight[d] = v + n->guess_weight[d];
+        head.bias[d] = v + n->guess_bias[d];
+    }
+    return head;
 }
 
 /* Cuts floats off a block; block NULL: only counts. */
@@ -69,6 +86,14 @@ static size_t lay_out(plan *p, const lstm_net *n, int32_t B, int64_t T, float *b
             p->memory[l][d] = cut_bytes(block, &used, vl_lstm_batch_bytes(&shape, B, T));
         }
     for (int i = 0; i < 2; i++) p->dx[i] = cut(block, &used, tokens * (H2 > E ? H2 : E));
+    if (n->o.language) {
+        p->tied = cut(block, &used, tokens * E);
+        p->guesses =
+            cut(block, &used,
+                vl_language_head_scratch(
+                    &(vl_language_head){.E = n->o.E, .H = n->o.H, .samples = n->o.samples}, T));
+        return used;
+    }
     p->pooled = cut(block, &used, (size_t)B * (size_t)width_of(n));
     p->dpooled = cut(block, &used, (size_t)B * (size_t)width_of(n));
     p->share = cut(block, &used, tokens);
@@ -194,16 +219,20 @@ static vl_linear_shape head_of(const lstm_net *n, const vl_net_texts *t)
     return (vl_linear_shape){.R = t->B, .N = n->o.K, .K = width_of(n)};
 }
 
+static void take_vectors(const lstm_net *n, const vl_net_texts *t, float *x)
+{
+    int64_t T = t->offsets[t->B], E = n->o.E;
+    for (int64_t i = 0; i < T; i++)
+        memcpy(x + i * E, n->head.table + (int64_t)t->ids[i] * E, (size_t)E * sizeof(float));
+    drop_input(n, t, x);
+}
+
 static void forward(const vl_net *net, const vl_net_texts *t, float *logits, float *block)
 {
     const lstm_net *n = (const lstm_net *)net;
-    int64_t T = t->offsets[t->B];
     plan p;
-    lay_out(&p, n, t->B, T, block);
-    for (int64_t i = 0; i < T; i++)
-        memcpy(p.x[0] + i * n->o.E, net->table + (int64_t)t->ids[i] * n->o.E,
-               (size_t)n->o.E * sizeof(float));
-    drop_input(n, t, p.x[0]);
+    lay_out(&p, n, t->B, t->offsets[t->B], block);
+    take_vectors(n, t, p.x[0]);
     for (int l = 0; l < n->o.layers; l++) {
         run_layer(n, t, &p, l);
         if (l + 1 < n->o.layers) drop_between(n, t, p.x[l + 1], l);
@@ -245,6 +274,32 @@ static void back(const vl_net *net, const vl_net_texts *t, const float *dlogits,
     drop_input(n, t, rows);
 }
 
+/* There and back of a language model. */
+static vl_net_score learn(const vl_net *net, const vl_net_texts *t, float scale, float *gradient,
+                          float *rows, float *block)
+{
+    const lstm_net *n = (const lstm_net *)net;
+    const vl_language_head head = guess_of(n);
+    int64_t T = t->offsets[t->B];
+    plan p;
+    lay_out(&p, n, t->B, T, block);
+    take_vectors(n, t, p.x[0]);
+    run_layer(n, t, &p, 0);
+    drop_between(n, t, p.x[1], 0);
+    vl_language_gradients to = {.states = p.dx[0], .tied = p.tied, .scale = scale};
+    for (int d = 0; d < 2 && gradient; d++) {
+        to.weight[d] = gradient + n->guess_weight[d];
+        to.bias[d] = gradient + n->guess_bias[d];
+    }
+    vl_net_score score = vl_language_head_run(&head, t, p.x[1], gradient ? &to : NULL, p.guesses);
+    if (!gradient) return score;
+    drop_between(n, t, p.dx[0], 0);
+    back_layer(n, t, &p, 0, gradient, rows, p.dx[0]);
+    drop_input(n, t, rows);
+    vl_row_add(rows, p.tied, 1, T * n->o.E);
+    return score;
+}
+
 static const char *const pooling_names[] = {"max+mean", "max", "mean", "attention"};
 
 const char *vl_pooling_name(vl_pooling p)
@@ -270,7 +325,8 @@ static void close_net(vl_net *net)
     vl_free(net);
 }
 
-static const vl_net_class lstm_class = {"lstm", scratch, forward, back, close_net};
+static const vl_net_class lstm_class = {"lstm", scratch, forward, back, NULL, close_net};
+static const vl_net_class language_class = {"lstm", scratch, NULL, NULL, learn, close_net};
 
 static void add_direction(lstm_net *n, int layer, int d)
 {
@@ -294,6 +350,32 @@ static void fill_direction(lstm_net *n, int layer, int d)
     for (int64_t h = 0; h < H; h++) n->head.vector[n->bias[layer][d] + H + h] = 1;
 }
 
+static void add_head(lstm_net *n)
+{
+    int64_t E = n->o.E, H = n->o.H;
+    for (int d = 0; d < 2 && n->o.language; d++) {
+        n->guess_weight[d] =
+            vl_net_add(&n->head, d ? "guess.backward.weight" : "guess.forward.weight", E, H);
+        n->guess_bias[d] =
+            vl_net_add(&n->head, d ? "guess.backward.bias" : "guess.forward.bias", E, 0);
+    }
+    if (n->o.language) return;
+    if (n->o.pooling == VL_POOL_ATTENTION)
+        n->attention = vl_net_add(&n->head, "head.attention.weight", 2 * H, 0);
+    n->out_weight = vl_net_add(&n->head, "head.out.weight", n->o.K, width_of(n));
+    n->out_bias = vl_net_add(&n->head, "head.out.bias", n->o.K, 0);
+}
+
+static void fill_head(lstm_net *n)
+{
+    uint64_t seed = n->o.seed;
+    for (int d = 0; d < 2 && n->o.language; d++)
+        vl_net_fill(&n->head, n->guess_weight[d], sqrtf(6 / (float)(n->o.E + n->o.H)), seed);
+    if (n->o.language) return;
+    vl_net_fill(&n->head, n->out_weight, sqrtf(6 / (float)(width_of(n) + n->o.K)), seed);
+    if (n->o.pooling == VL_POOL_ATTENTION) vl_net_fill(&n->head, n->attention, 0.1f, seed);
+}
+
 vl_status vl_lstm_net_open(vl_net **out, const vl_lstm_net_options *options,
                            const vl_tensor *vectors, valence_error *error)
 {
@@ -302,13 +384,13 @@ vl_status vl_lstm_net_open(vl_net **out, const vl_lstm_net_options *options,
     lstm_net *n = vl_alloc_zero(VL_MEM_TRAINING, sizeof *n);
     if (!n) return vl_fail_memory(error, sizeof *n, "a network");
     n->o = *options;
-    n->head = (vl_net){.class = &lstm_class, .V = options->V, .E = options->E, .K = options->K};
+    n->head = (vl_net){.class = options->language ? &language_class : &lstm_class,
+                       .V = options->V,
+                       .E = options->E,
+                       .K = options->language ? 1 : options->K};
     for (int l = 0; l < options->layers; l++)
         for (int d = 0; d < 2; d++) add_direction(n, l, d);
-    if (options->pooling == VL_POOL_ATTENTION)
-        n->attention = vl_net_add(&n->head, "head.attention.weight", 2 * (int64_t)options->H, 0);
-    n->out_weight = vl_net_add(&n->head, "head.out.weight", options->K, width_of(n));
-    n->out_bias = vl_net_add(&n->head, "head.out.bias", options->K, 0);
+    add_head(n);
     vl_status status = vl_net_allocate(&n->head, error);
     if (status == VALENCE_OK)
         status = vl_net_fill_table(&n->head, vectors, 0.25f, options->seed, error);
@@ -318,10 +400,7 @@ vl_status vl_lstm_net_open(vl_net **out, const vl_lstm_net_options *options,
     }
     for (int l = 0; l < options->layers; l++)
         for (int d = 0; d < 2; d++) fill_direction(n, l, d);
-    vl_net_fill(&n->head, n->out_weight, sqrtf(6 / (float)(width_of(n) + options->K)),
-                options->seed);
-    if (options->pooling == VL_POOL_ATTENTION)
-        vl_net_fill(&n->head, n->attention, 0.1f, options->seed);
+    fill_head(n);
     *out = &n->head;
     return VALENCE_OK;
 }

@@ -1,6 +1,8 @@
 /* lstm_net.h: the network of `valence train lstm`: token vectors, layers of LSTMs in both
  * directions, the maximum and the mean over the tokens (or one of them, or attention), one linear
- * layer. Tensor names are those of docs/format.md. */
+ * layer. Or the same as a language model, from which such a network may begin: its forward LSTMs
+ * guess each next token, its backward ones each token before. Tensor names are those of
+ * docs/format.md. */
 #ifndef VL_LSTM_NET_H
 #define VL_LSTM_NET_H
 
@@ -26,6 +28,8 @@ typedef struct vl_lstm_net_options {
     float word_dropout;  /* whole token vectors */
     float input_dropout; /* single numbers of them */
     float dropout;       /* between layers and before the last one */
+    bool language;       /* no labels: a language model each way (language_head.h); one layer */
+    int32_t samples;     /* of it: other tokens a token is told from, at most */
     bool bf16;           /* the layers' products (lstm_train.h); only where vl_cpu_has_bf16 */
     uint64_t seed;
 } vl_lstm_net_options;

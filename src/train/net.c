@@ -82,6 +82,21 @@ vl_status vl_net_read(vl_net *net, const vl_store *store, valence_error *error)
     return VALENCE_OK;
 }
 
+int vl_net_read_some(vl_net *net, const vl_store *store, const char *begins)
+{
+    int found = 0;
+    for (int i = 0; i < net->parameter_count; i++) {
+        const vl_parameter *p = &net->parameters[i];
+        const vl_tensor *t;
+        if (strncmp(p->name, begins, strlen(begins)) != 0 ||
+            vl_store_expect(store, p->name, VL_F32, p->rank, p->shape, &t, NULL) != VALENCE_OK)
+            continue;
+        memcpy(net->vector + p->offset, t->data, t->bytes);
+        found++;
+    }
+    return found;
+}
+
 vl_status vl_net_write(const vl_net *net, vl_store *store, valence_error *error)
 {
     vl_tensor words = {.name = "embeddings.word",

@@ -31,6 +31,12 @@ typedef struct vl_net_texts {
 
 typedef struct vl_net vl_net;
 
+/* How well a network guessed what it was to learn. */
+typedef struct vl_net_score {
+    double loss; /* summed */
+    int64_t guesses, right;
+} vl_net_score;
+
 typedef struct vl_net_class {
     const char *family;
     /* Floats of scratch for a pass over at most B texts with T tokens. */
@@ -41,6 +47,10 @@ typedef struct vl_net_class {
      * the gradient by each token's vector. */
     void (*back)(const vl_net *net, const vl_net_texts *texts, const float *dlogits,
                  float *gradient, float *rows, float *scratch);
+    /* Of networks that learn from texts alone, in place of the two above: NULL elsewhere. gradient
+     * and rows likewise, of the loss times scale; gradient NULL: only the score. */
+    vl_net_score (*learn)(const vl_net *net, const vl_net_texts *texts, float scale,
+                          float *gradient, float *rows, float *scratch);
     void (*close)(vl_net *net);
 } vl_net_class;
 
@@ -72,8 +82,13 @@ void vl_net_fill(vl_net *net, int64_t offset, float range, uint64_t seed);
 vl_status vl_net_fill_table(vl_net *net, const vl_tensor *vectors, float scale, uint64_t seed,
                             valence_error *error);
 
-/* The parameters of a store that has them all, as F32; another network's have other names or shapes. */
+/* The parameters of a store that has them all, as F32; another network's have other names or
+ * shapes. */
 vl_status vl_net_read(vl_net *net, const vl_store *store, valence_error *error);
+
+/* Those whose name begins so and that the store has with the same name and shape; returns how many.
+ */
+int vl_net_read_some(vl_net *net, const vl_store *store, const char *begins);
 
 /* Adds all parameters as F32 tensors, which the store copies. */
 vl_status vl_net_write(const vl_net *net, vl_store *store, valence_error *error);

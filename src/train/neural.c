@@ -11,9 +11,10 @@
 #include "train/calibrate.h"
 #include "train/word_vectors.h"
 
-vl_neural_options vl_neural_defaults(bool transformer)
+vl_neural_options vl_neural_defaults(vl_neural_kind kind)
 {
-    vl_neural_options o = {.transformer = transformer,
+    bool transformer = kind == VL_NEURAL_TRANSFORMER;
+    vl_neural_options o = {.kind = kind,
                            .longest = 512,
                            .holdout = -1,
                            .pieces = vl_wordpieces_defaults(),
@@ -27,13 +28,19 @@ vl_neural_options vl_neural_defaults(bool transformer)
         o.fit.warmup = 0.1;
     }
     o.lstm = (vl_lstm_net_options){.E = 128,
-                                   .H = 128,
                                    .layers = 1,
+                                   .language = kind == VL_NEURAL_LANGUAGE,
+                                   .samples = 512,
                                    .word_dropout = 0.1f,
                                    .input_dropout = 0.2f,
                                    .dropout = 0.4f,
                                    .bf16 = vl_cpu_has_bf16(),
                                    .seed = 1};
+    if (kind != VL_NEURAL_LANGUAGE) return o;
+    o.lstm.word_dropout = 0;
+    o.lstm.input_dropout = o.lstm.dropout = 0.1f;
+    o.longest = 400;
+    o.fit.batch = (vl_batch_limits){16384, 128};
     return o;
 }
 
@@ -59,6 +66,7 @@ typedef struct neural {
     side train, dev; /* of one corpus, dev has only label, weight and index of its own */
     vl_net *net;
     vl_transformer_net_options encoder; /* as the network was opened with */
+    vl_lstm_net_options lstm;           /* likewise */
     float temperature;
 } neural;
 
@@ -149,14 +157,26 @@ static vl_status read_texts(neural *n)
 
 /* ---- Network --------------------------------------------------------------------------------- */
 
-static vl_status open_lstm(neural *n)
+/* Units of the LSTM layer that a store of words has; 0: it has none. */
+static int32_t units_of(const vl_store *words)
 {
-    vl_lstm_net_options o = n->o->lstm;
-    o.V = vl_tokenizer_size(n->tokenizer);
-    o.K = n->corpus->K;
-    o.seed = n->o->fit.seed;
-    if (n->vectors) o.E = (int32_t)n->vectors->shape[1];
-    return vl_lstm_net_open(&n->net, &o, n->vectors, n->error);
+    const vl_tensor *t = words ? vl_store_find(words, "lstm.0.forward.recurrent.weight") : NULL;
+    return t && t->rank == 2 && t->shape[1] <= 1024 ? (int32_t)t->shape[1] : 0;
+}
+
+static vl_status open_lstm(neural *n, const vl_store *words)
+{
+    vl_lstm_net_options *o = &n->lstm;
+    *o = n->o->lstm;
+    o->V = vl_tokenizer_size(n->tokenizer);
+    o->K = n->corpus->K;
+    o->seed = n->o->fit.seed;
+    if (n->vectors) o->E = (int32_t)n->vectors->shape[1];
+    if (!o->H) o->H = units_of(words);
+    if (!o->H) o->H = 128;
+    VL_TRY(vl_lstm_net_open(&n->net, o, n->vectors, n->error));
+    if (words) vl_net_read_some(n->net, words, "lstm.");
+    return VALENCE_OK;
 }
 
 static vl_status open_transformer(neural *n)
@@ -188,7 +208,7 @@ static vl_status check_labels(neural *n, const vl_store *model)
 
 static vl_status open_net(neural *n, const vl_store *words)
 {
-    VL_TRY(n->o->transformer ? open_transformer(n) : open_lstm(n));
+    VL_TRY(n->o->kind == VL_NEURAL_TRANSFORMER ? open_transformer(n) : open_lstm(n, words));
     if (n->o->continues) {
         VL_TRY(check_labels(n, words));
         VL_TRY(vl_net_read(n->net, words, n->error));
@@ -202,6 +222,12 @@ static vl_status calibrate(neural *n)
     vl_neural_report *r = n->report;
     const vl_fit_set *dev = &n->dev.set;
     int32_t K = n->corpus->K;
+    if (n->o->kind == VL_NEURAL_LANGUAGE) {
+        r->classic = (vl_classic_report){.examples = n->corpus->count,
+                                         .features = vl_tokenizer_size(n->tokenizer),
+                                         .held_out = dev->n};
+        return VALENCE_OK;
+    }
     int32_t *label = vl_alloc_array(VL_MEM_TRAINING, (size_t)dev->n, sizeof *label);
     if (!label) return vl_fail_memory(n->error, (size_t)dev->n * 4, "calibration");
     for (int64_t i = 0; i < dev->n; i++) label[i] = dev->label[dev->index[i]];
@@ -239,9 +265,9 @@ static vl_status set_temperature(neural *n, vl_store *store)
 
 static vl_status describe_lstm(neural *n, vl_store *store)
 {
-    VL_TRY(set_number(n, store, "lstm.layers", n->o->lstm.layers));
-    VL_TRY(set_number(n, store, "lstm.units", n->o->lstm.H));
-    VL_TRY(vl_store_set(store, "lstm.pooling", vl_span_of(vl_pooling_name(n->o->lstm.pooling)),
+    VL_TRY(set_number(n, store, "lstm.layers", n->lstm.layers));
+    VL_TRY(set_number(n, store, "lstm.units", n->lstm.H));
+    VL_TRY(vl_store_set(store, "lstm.pooling", vl_span_of(vl_pooling_name(n->lstm.pooling)),
                         n->error));
     return set_number(n, store, "lstm.max_length", 4096);
 }
@@ -249,12 +275,17 @@ static vl_status describe_lstm(neural *n, vl_store *store)
 static vl_status write_store(neural *n, vl_store *store)
 {
     VL_TRY(vl_net_write(n->net, store, n->error));
+    if (n->o->kind == VL_NEURAL_LANGUAGE) {
+        VL_TRY(vl_store_set(store, "format", vl_span_of(VL_WORDS_FORMAT), n->error));
+        return vl_store_set(store, "tokenizer", vl_span_of(n->tokenizer_json), n->error);
+    }
     VL_TRY(vl_store_set(store, "format", vl_span_of(VL_MODEL_FORMAT), n->error));
     VL_TRY(vl_store_set(store, "family", vl_span_of(n->net->class->family), n->error));
     VL_TRY(vl_store_set(store, "tokenizer", vl_span_of(n->tokenizer_json), n->error));
     VL_TRY(vl_model_config_write_labels(store, n->corpus->labels, n->corpus->K, n->error));
-    VL_TRY(n->o->transformer ? vl_transformer_net_describe(store, &n->encoder, n->error)
-                             : describe_lstm(n, store));
+    VL_TRY(n->o->kind == VL_NEURAL_TRANSFORMER
+               ? vl_transformer_net_describe(store, &n->encoder, n->error)
+               : describe_lstm(n, store));
     return set_temperature(n, store);
 }
 

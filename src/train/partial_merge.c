@@ -259,7 +259,7 @@ static vl_status train(merging *m, vl_store *store, vl_classic_report *report,
     vl_status status = vl_naive_bayes_train(store, report, &counted, &o, workers, error);
     VL_TRY(check_whole(m, error)); /* it would explain a failure */
     VL_TRY(status);
-    return vl_card_write(store, report, &m->held_out, NULL, 0, NULL, error);
+    return vl_card_write(store, report, &m->held_out, &(vl_card_origin){0}, error);
 }
 
 static vl_status merging_init(merging *m, valence_error *error)

@@ -303,7 +303,7 @@ static void close_net(vl_net *net)
     vl_free(net);
 }
 
-static const vl_net_class transformer_class = {"transformer", scratch, forward, back, close_net};
+static const vl_net_class transformer_class = {"transformer", scratch, forward, back, NULL, close_net};
 
 static int64_t add(transformer_net *n, int layer, const char *part, int64_t rows, int64_t columns)
 {

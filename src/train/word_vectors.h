@@ -8,6 +8,8 @@
 #include "train/skipgram.h"
 #include "train/wordpieces.h"
 
+#define VL_WORDS_FORMAT "valence.embeddings.1"
+
 typedef struct vl_word_vectors_report {
     int64_t texts, tokens, unknown; /* unknown: tokens that are [UNK] */
     int32_t vocabulary;

@@ -1,8 +1,10 @@
-"""valence train embeddings, lstm and transformer from outside: what they write can be used, a run that is killed goes on
+"""valence train embeddings, language-model, lstm and transformer from outside: what they write can be used, a run that is killed goes on
 bit for bit, and data that cannot be learnt from is said to be so."""
+import json
 import os
 import random
 import signal
+import struct
 import subprocess
 import time
 
@@ -52,6 +54,43 @@ def test_begins_with_word_vectors(files, tmp_path):
     assert report["vocabulary"] <= 300
     assert "train.csv" in valence(*command("lstm", files, model, "--embeddings", files[1]), code=1).err
     assert "no-such-file" in valence(*command("lstm", files, model, "--embeddings", tmp_path / "no-such-file"), code=1).err
+
+
+def language_command(texts, words, out, *more):
+    return ["train", "language-model", "--data", texts, "--embeddings", words, "-o", out, "--units", 20, "--samples", 64,
+            "--batch-tokens", 512, "--rate", 0.01, "--holdout", 20, "--json", *more]
+
+
+def test_begins_with_a_language_model(files, tmp_path):
+    """Guessing the next word is learnt, on any number of threads the same; the classifier takes vectors, layer and units."""
+    words, guess, again, model = (tmp_path / f"{n}.safetensors" for n in ("words", "guess", "again", "model"))
+    sayings = ["it goes without saying that all good things come to an end", "a fine film is worth its weight in gold",
+               "many a little makes a mickle so they say", "dull plots and worse actors spoil the broth"]
+    texts = write_csv(tmp_path / "sayings.csv", [(str(i), sayings[i % 4]) for i in range(200)], ("id", "text"))
+    valence("train", "embeddings", "--data", texts, "--data", files[1], "-o", words, "--size", 16, "--vocabulary", 300)
+    report = strict_json(valence(*language_command(texts, words, guess, "--epochs", 80, "--threads", 1)).out)
+    assert report["held_out_loss"] < 1 and report["held_out_guessed"] > 0.8  # of 4.2 and 1/64 to begin with
+    valence(*language_command(texts, words, again, "--epochs", 80, "--threads", 3))
+    layer = "lstm.0.forward.recurrent.weight"
+    assert tensor(guess, layer) == tensor(again, layer)
+    args = command("lstm", files, model, "--embeddings", guess, "--rate", 0.01)
+    args = args[:args.index("--units")]
+    assert strict_json(valence(*args, "--epochs", 8).out)["held_out_accuracy"] > 0.8
+    begun = strict_json(valence("info", "-m", model, "--json").out)["card"]["begun_with"]
+    assert begun["data"] == [str(texts)] and begun["begun_with"]["data"] == [str(texts), str(files[1])]
+    valence(*args, "--epochs", 0.01, "--rate", 1e-9, "-o", again)
+    assert tensor(again, layer) == pytest.approx(tensor(guess, layer), abs=1e-6)
+    r = valence("train", "language-model", "--data", texts, "-o", again, "--layers", 2, code=2)
+    assert "one layer" in r.err
+
+
+def tensor(path, name):
+    raw = path.read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    where = json.loads(raw[8:8 + size])[name]
+    assert where["dtype"] == "F32"
+    begin, end = (8 + size + x for x in where["data_offsets"])
+    return list(struct.unpack(f"<{(end - begin) // 4}f", raw[begin:end]))
 
 
 def test_goes_on_from_a_model(files, tmp_path):

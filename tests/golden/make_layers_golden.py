@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes nets.json: what PyTorch says of the networks that valence trains: logits, loss, gradients and the
-parameters after three steps of AdamW and of SGD. Made with PyTorch 2.15 in float64.
+parameters after three steps of AdamW and of SGD; of the sampled softmax, loss and gradients. Made with PyTorch 2.15 in float64.
 
     python3 tests/golden/make_layers_golden.py > tests/golden/nets.json
 
@@ -141,6 +141,23 @@ def family(shapes, logits):
             "adamw": after(shapes, logits, "adamw"), "sgd": after(shapes, logits, "sgd")}
 
 
+def sampled_softmax():
+    """A row's own token among the candidates does not count twice; row 1 has none and does not count."""
+    wanted_id, candidate_id = [3, -1, 0, 5, 2], [0, 3, 3, 1, 4, 5, 6]
+    rows, count = len(wanted_id), len(candidate_id)
+    h, wanted = (value(rows * E, seed, 0.5).reshape(rows, E).requires_grad_() for seed in (0, 1))
+    candidates = value(count * E, 2, 0.5).reshape(count, E).requires_grad_()
+    loss = 0
+    for r, own in enumerate(wanted_id):
+        if own >= 0:
+            kept = torch.tensor([c != own for c in candidate_id])
+            z = torch.cat([(h[r] @ wanted[r])[None], (candidates @ h[r])[kept]])
+            loss = loss + nn.functional.cross_entropy(z[None], torch.tensor([0]))
+    loss.backward()
+    return {"loss": float(loss.detach()), "h": product(h.grad, 0), "wanted": product(wanted.grad, 1),
+            "candidates": product(candidates.grad, 2)}
+
+
 json.dump({"made_with": "torch " + torch.__version__, "lstm": family(lstm_shapes(), lstm_logits),
-           "transformer": family(transformer_shapes(), transformer_logits)}, sys.stdout, indent=1)
+           "transformer": family(transformer_shapes(), transformer_logits), "sampled_softmax": sampled_softmax()}, sys.stdout, indent=1)
 print()

@@ -23,6 +23,7 @@ int check_lstm_back(void);
 int check_bf16_product(void);
 int check_gemm(void);
 int check_descent(void);
+int check_exp_row(void);
 
 static const struct {
     const char *name;
@@ -46,6 +47,7 @@ static const struct {
     {"bf16_product", check_bf16_product},
     {"gemm", check_gemm},
     {"descent", check_descent},
+    {"exp_row", check_exp_row},
 };
 
 int main(int argc, char **argv)

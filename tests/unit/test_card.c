@@ -59,7 +59,8 @@ static void test_card(void **state)
     vl_json card, v;
     vl_span text;
     setenv("SOURCE_DATE_EPOCH", "86399", 1);
-    assert_int_equal(vl_card_write(s, &r, &m.c, sources, 2, "valence train 'x'", NULL), VALENCE_OK);
+    vl_card_origin from = {sources, 2, "valence train 'x'", "{\"features\":5}"};
+    assert_int_equal(vl_card_write(s, &r, &m.c, &from, NULL), VALENCE_OK);
     vl_json_parser *parser = vl_json_parser_open(1 << 20);
     assert_int_equal(vl_json_parse_copy(parser, vl_span_of(vl_store_get(s, "card")), &card, NULL),
                      VALENCE_OK);
@@ -77,6 +78,8 @@ static void test_card(void **state)
     assert_true(vl_json_get(card, "examples_by_label", &v));
     assert_int_equal(vl_json_count(v), 2);
     assert_int_equal(integer(v, "c00") + integer(v, "c01"), 100);
+    assert_true(vl_json_get(card, "begun_with", &v));
+    assert_int_equal(integer(v, "features"), 5);
     assert_true(vl_json_get(card, "data", &v));
     assert_int_equal(vl_json_count(v), 2);
     assert_int_equal(vl_json_each(v, first_source, &text), 1);
@@ -97,11 +100,11 @@ static void test_left_out(void **state)
     vl_store *s = open_store();
     vl_json card, v;
     unsetenv("SOURCE_DATE_EPOCH");
-    assert_int_equal(vl_card_write(s, &r, &m.c, NULL, 0, NULL, NULL), VALENCE_OK);
+    assert_int_equal(vl_card_write(s, &r, &m.c, &(vl_card_origin){.begun_with = "{no card"}, NULL), VALENCE_OK);
     vl_json_parser *parser = vl_json_parser_open(1 << 20);
     assert_int_equal(vl_json_parse_copy(parser, vl_span_of(vl_store_get(s, "card")), &card, NULL),
                      VALENCE_OK);
-    static const char *const absent[] = {"held_out", "decision", "data", "command"};
+    static const char *const absent[] = {"begun_with", "held_out", "decision", "data", "command"};
     for (size_t i = 0; i < LENGTH(absent); i++) assert_false(vl_json_get(card, absent[i], &v));
     assert_true(vl_json_get(card, "date", &v) && vl_json_string(v, &(vl_span){0}));
     vl_json_parser_close(parser);
@@ -118,7 +121,7 @@ static void test_no_memory(void **state)
         vl_store *s = open_store();
         valence_error error = {0};
         vl_mem_fail_from(n);
-        vl_status status = vl_card_write(s, &r, &m.c, NULL, 0, "c", &error);
+        vl_status status = vl_card_write(s, &r, &m.c, &(vl_card_origin){.command = "c"}, &error);
         vl_mem_fail_from(0);
         vl_store_close(s);
         if (status == VALENCE_OK) break;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "layers/loss.h"
+#include "layers/sampled_softmax.h"
 #include "train/lstm_net.h"
 #include "train/optimizer.h"
 #include "train/transformer_net.h"
@@ -176,6 +177,27 @@ static void test_transformer(void **state)
     check_family(net, "transformer");
 }
 
+static void test_sampled_softmax(void **state)
+{
+    (void)state;
+    enum { R = 5, S = 7 };
+    const int32_t wanted_id[R] = {3, -1, 0, 5, 2}, candidate_id[S] = {0, 3, 3, 1, 4, 5, 6};
+    float h[R * E], wanted[R * E], candidates[S * E], logits[R * S], dh[R * E], dwanted[R * E],
+        dcandidates[S * E] = {0};
+    vl_json expected = member(root, "sampled_softmax");
+    set(h, R * E, 0, false);
+    set(wanted, R * E, 1, false);
+    set(candidates, S * E, 2, false);
+    vl_sampled_softmax s = {R, S, E, h, wanted, candidates, wanted_id, candidate_id};
+    vl_sampled_gradients to = {dh, dwanted, dcandidates, 1};
+    vl_sampled_score score = vl_sampled_softmax_run(&s, &to, logits);
+    expect_near(score.loss, number(member(expected, "loss")), 1e-6, "the loss");
+    expect_near(product(dh, R * E, 0), number(member(expected, "h")), 1e-5, "h");
+    expect_near(product(dwanted, R * E, 1), number(member(expected, "wanted")), 1e-5, "wanted");
+    expect_near(product(dcandidates, S * E, 2), number(member(expected, "candidates")), 1e-5,
+                "candidates");
+}
+
 static int open_file(void **state)
 {
     (void)state;
@@ -198,6 +220,7 @@ static int close_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_lstm),
+                                       cmocka_unit_test(test_sampled_softmax),
                                        cmocka_unit_test(test_transformer)};
     if (access("tests/golden/nets.json", R_OK) != 0) {
         print_message("# SKIP no tests/golden/nets.json: not in the repository's root\n");

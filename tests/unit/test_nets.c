@@ -9,6 +9,7 @@
 #include "train/transformer_net.h"
 
 enum { TEXTS = 5, TOKENS = 23, CLASSES = 3, VOCABULARY = 17 };
+enum { GUESSES = 2 * (TOKENS - TEXTS) }; /* of a language model: none beyond a text's end */
 
 static const int32_t offsets[TEXTS + 1] = {0, 4, 5, 12, 21, TOKENS};
 static const int32_t label[TEXTS] = {0, 2, 1, 1, 0};
@@ -51,6 +52,8 @@ static void close_fixture(fixture *f)
 
 static double loss_of(fixture *f, float *gradient)
 {
+    if (f->net->class->learn)
+        return f->net->class->learn(f->net, &f->texts, 0, NULL, NULL, f->scratch).loss / GUESSES;
     f->net->class->forward(f->net, &f->texts, f->logits, f->scratch);
     return vl_cross_entropy(gradient, f->logits, label, weight, TEXTS, CLASSES, 0.1f, 1);
 }
@@ -87,8 +90,15 @@ static void check_gradients(vl_net *net)
 {
     fixture f;
     open_fixture(&f, net);
-    loss_of(&f, f.dlogits);
-    net->class->back(net, &f.texts, f.dlogits, f.gradient, f.rows, f.scratch);
+    double loss = loss_of(&f, f.dlogits);
+    if (net->class->learn) {
+        vl_net_score score =
+            net->class->learn(net, &f.texts, 1.0f / GUESSES, f.gradient, f.rows, f.scratch);
+        assert_true(score.loss / GUESSES == loss);
+        assert_int_equal(score.guesses, GUESSES);
+    } else {
+        net->class->back(net, &f.texts, f.dlogits, f.gradient, f.rows, f.scratch);
+    }
     for (int i = 0; i < net->parameter_count; i++) {
         const vl_parameter *p = &net->parameters[i];
         int64_t step = p->count / 40 + 1;
@@ -135,6 +145,32 @@ static void test_lstm_gradients(void **state)
     check_gradients(lstm(6, 4, 3, 0.3f, VL_POOL_MAX_MEAN));
 }
 
+static vl_net *language(int32_t E, int32_t H, int32_t samples, float dropout)
+{
+    vl_net *net;
+    vl_lstm_net_options o = {.V = VOCABULARY,
+                             .E = E,
+                             .H = H,
+                             .layers = 1,
+                             .language = true,
+                             .samples = samples,
+                             .word_dropout = dropout / 2,
+                             .input_dropout = dropout,
+                             .dropout = dropout,
+                             .seed = 3};
+    assert_int_equal(vl_lstm_net_open(&net, &o, NULL, NULL), VALENCE_OK);
+    for (int64_t i = 0; i < (int64_t)VOCABULARY * E; i++) net->table[i] *= 4;
+    return net;
+}
+
+static void test_language_gradients(void **state)
+{
+    (void)state;
+    check_gradients(language(5, 7, 6, 0));
+    check_gradients(language(16, 9, 1000, 0));
+    check_gradients(language(4, 17, 11, 0.3f));
+}
+
 static vl_net *transformer(int32_t C, int32_t heads, int layers, float dropout)
 {
     vl_net *net;
@@ -164,6 +200,7 @@ static void test_transformer_gradients(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_lstm_gradients),
+                                       cmocka_unit_test(test_language_gradients),
                                        cmocka_unit_test(test_transformer_gradients)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
