@@ -523,7 +523,7 @@ static vl_status check_sets(const fitting *f)
                        "there is no text to learn from: all are empty or held out");
     for (int64_t i = 0; i < t->n; i++) {
         int32_t label = t->label[t->index[i]];
-        if (label < 0 || label >= f->net->K)
+        if (!f->net->class->learn && (label < 0 || label >= f->net->K))
             return vl_fail(f->error, VALENCE_ARGUMENT,
                            "label %d of text %lld is not one of the model's %d classes", label,
                            (long long)t->index[i] + 1, f->net->K);

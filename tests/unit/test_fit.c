@@ -76,6 +76,25 @@ static vl_net *transformer(float dropout)
     return net;
 }
 
+static vl_net *language(float dropout)
+{
+    vl_net *net;
+    vl_lstm_net_options o = {.V = VOCABULARY,
+                             .E = 12,
+                             .H = 10,
+                             .layers = 1,
+                             .language = true,
+                             .samples = 6,
+                             .dropout = dropout,
+                             .seed = 1};
+    assert_int_equal(vl_lstm_net_open(&net, &o, NULL, NULL), VALENCE_OK);
+    return net;
+}
+
+typedef vl_net *make_net(float dropout);
+static make_net *const nets[] = {lstm, transformer, language};
+enum { NETS = 3 };
+
 static vl_fit_options options(void)
 {
     vl_fit_options o = vl_fit_defaults();
@@ -139,7 +158,7 @@ static uint64_t result_of(const vl_net *net, const vl_fit_result *r)
     return h;
 }
 
-static uint64_t run(bool encoder, int threads, vl_optimizer_kind kind)
+static uint64_t run(make_net *make, int threads, vl_optimizer_kind kind)
 {
     fixture f;
     vl_fit_result r;
@@ -147,7 +166,7 @@ static uint64_t run(bool encoder, int threads, vl_optimizer_kind kind)
     vl_fit_options o = options();
     open_fixture(&f);
     o.optimizer.kind = kind;
-    vl_net *net = encoder ? transformer(0.2f) : lstm(0.2f);
+    vl_net *net = make(0.2f);
     assert_int_equal(vl_workers_open(&workers, threads, NULL), VALENCE_OK);
     assert_int_equal(vl_fit(net, &f.train, &f.dev, &o, workers, &r, NULL), VALENCE_OK);
     uint64_t h = result_of(net, &r);
@@ -161,22 +180,21 @@ static uint64_t run(bool encoder, int threads, vl_optimizer_kind kind)
 static void test_same_bits_for_any_threads(void **state)
 {
     (void)state;
-    for (int encoder = 0; encoder < 2; encoder++) {
-        uint64_t one = run(encoder, 1, VL_ADAMW);
+    for (int i = 0; i < NETS; i++) {
+        uint64_t one = run(nets[i], 1, VL_ADAMW);
         for (int threads = 2; threads <= 4; threads++)
-            assert_int_equal(run(encoder, threads, VL_ADAMW), one);
+            assert_int_equal(run(nets[i], threads, VL_ADAMW), one);
     }
-    assert_int_equal(run(false, 1, VL_SGD), run(false, 3, VL_SGD));
+    assert_int_equal(run(lstm, 1, VL_SGD), run(lstm, 3, VL_SGD));
 }
 
 /* Stops after each step in turn and goes on from the checkpoint. */
-static void test_resumes_bit_for_bit(void **state)
+static void resume(make_net *make)
 {
-    (void)state;
     fixture f;
     vl_fit_result r;
     char *path = test_path("run.checkpoint");
-    uint64_t whole = run(false, 2, VL_ADAMW);
+    uint64_t whole = run(make, 2, VL_ADAMW);
     vl_fit_options o = options();
     stopping s = {0};
     open_fixture(&f);
@@ -188,7 +206,7 @@ static void test_resumes_bit_for_bit(void **state)
     vl_net *net = NULL;
     for (int64_t step = 1; status == VALENCE_CANCELLED; step++) {
         vl_net_close(net);
-        net = lstm(0.2f);
+        net = make(0.2f);
         s.at = step;
         status = vl_fit(net, &f.train, &f.dev, &o, NULL, &r, NULL);
         assert_true(step < 1000);
@@ -199,6 +217,12 @@ static void test_resumes_bit_for_bit(void **state)
     vl_net_close(net);
     vl_token_corpus_release(&f.texts);
     test_path_done(path);
+}
+
+static void test_resumes_bit_for_bit(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NETS; i++) resume(nets[i]);
 }
 
 /* ---- What cannot work ------------------------------------------------------------------------ */
@@ -265,16 +289,15 @@ static void test_refuses_other_checkpoints(void **state)
     test_path_done(path);
 }
 
-static void test_every_allocation_may_fail(void **state)
+static void fail_each_allocation(make_net *make)
 {
-    (void)state;
     fixture f;
     vl_fit_options o = options();
     open_fixture(&f);
     o.epochs = 1;
     vl_status status = VALENCE_NO_MEMORY;
     for (int64_t n = 1; status == VALENCE_NO_MEMORY; n++) {
-        vl_net *net = lstm(0);
+        vl_net *net = make(0);
         vl_fit_result r;
         vl_mem_fail_from(n);
         status = vl_fit(net, &f.train, &f.dev, &o, NULL, &r, NULL);
@@ -285,6 +308,12 @@ static void test_every_allocation_may_fail(void **state)
     }
     assert_int_equal(status, VALENCE_OK);
     vl_token_corpus_release(&f.texts);
+}
+
+static void test_every_allocation_may_fail(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NETS; i++) fail_each_allocation(nets[i]);
 }
 
 int main(void)
