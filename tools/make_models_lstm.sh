@@ -1,12 +1,11 @@
 #!/bin/sh
 # make_models_lstm.sh VALENCE: trains movies-lstm and general-lstm on the data sets in $DATA (../shared/data), into
 # $MODELS (models/). What lies between is kept in $WORK (build/models-lstm): a run that was stopped goes on from there.
-# About an hour on eight cores, most of it the two LSTMs.
+# About two hours on two cores.
 #   1. a vocabulary and word vectors of film reviews, other reviews and tweets, no labels looked at
 #   2. of IMDb's training half, blocks of 250 numbers by turns: nine tenths to learn from, one to measure on, so that
 #      no film is on both sides
-#   3. a logistic model of the nine tenths labels the unlabelled film reviews; those it is sure of (p >= 0.8) are
-#      learnt from, too, at half weight
+#   3. a language model each way of those nine tenths and the unlabelled film reviews
 #   4. the two LSTMs, then 8-bit integers
 set -eu
 valence=$(realpath "$1")
@@ -37,20 +36,14 @@ zstd -dcq "$data/imdb/train.tsv.zst" | awk -F'\t' '
     { n = split($3, part, "/"); split(part[n], id, "_")
       print > (int(id[1] / 250) % 10 == 3 ? "imdb_dev.tsv" : "imdb_train.tsv") }'
 map=0=negative,1=positive
-"$valence" train logistic --data imdb_train.tsv@$map --dev imdb_dev.tsv@$map -o teacher.safetensors
-"$valence" predict -m teacher.safetensors -i "$data/imdb/unsup.tsv.zst" -o unsup.tsv --keep text
-awk -F'\t' 'NR == 1 { print "label\ttext" } NR > 1 && $3 >= 0.8 { print $2 "\t" $6 }' unsup.tsv > pseudo.tsv
-
-# First the middle cut out of long reviews, then nearly whole ones and true labels only.
-if [ ! -f movies-1.safetensors ]; then
-    "$valence" train lstm --data imdb_train.tsv@$map --data pseudo.tsv:weight=0.5 --dev imdb_dev.tsv@$map \
-        --embeddings words.safetensors --epochs 2 --max-length 256 --measures 4 --batch-texts 64 \
-        --curve movies-1 --resume -o movies-1.safetensors
+if [ ! -f language.safetensors ]; then
+    "$valence" train language-model --data imdb_train.tsv --data "$data/imdb/unsup.tsv.zst" \
+        --embeddings words.safetensors --units 256 --epochs 5 --rate 0.002 --holdout 300 --measures 4 --curve language \
+        --resume -o language.safetensors
 fi
 if [ ! -f movies.safetensors ]; then
-    "$valence" train lstm --data imdb_train.tsv@$map --dev imdb_dev.tsv@$map --continue movies-1.safetensors \
-        --epochs 1.5 --rate 0.0005 --max-length 600 --measures 4 --batch-texts 64 \
-        --curve movies-2 --resume -o movies.safetensors
+    "$valence" train lstm --data imdb_train.tsv@$map --dev imdb_dev.tsv@$map --embeddings language.safetensors \
+        --epochs 3 --max-length 400 --measures 4 --batch-texts 64 --curve movies --resume -o movies.safetensors
 fi
 
 # The sets of models/general (make_models.sh): two-class ones count a tenth, or neutral texts would drown.
