@@ -27,7 +27,7 @@ if [ ! -f "$work/words.safetensors" ]; then
         words="$words --data $f.zst"
     done
     # shellcheck disable=SC2086
-    "$valence" train embeddings $words --epochs 5 -o "$work/words.safetensors"
+    "$valence" train embeddings $words --epochs 5 --resume -o "$work/words.safetensors"
 fi
 
 cd "$work"

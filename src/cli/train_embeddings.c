@@ -14,9 +14,10 @@
 
 typedef struct embeddings_options {
     cli_list data;
-    const char *output, *command;
+    const char *output, *command, *checkpoint;
     int64_t size, vocabulary, window, epochs, buckets, threads, seed;
-    bool skip_bad;
+    double every;
+    bool skip_bad, resume;
     vl_corpus_options corpus;
     double start, told;
 } embeddings_options;
@@ -42,6 +43,10 @@ static int parse(embeddings_options *o, int argc, char **argv)
         {CLI_INTEGER, "buckets", 0, "N", "rows for character n-grams; 0: none (131072)",
          &o->buckets},
         {CLI_INTEGER, "epochs", 0, "N", "times through the texts (5)", &o->epochs},
+        {CLI_TEXT, "checkpoint", 0, "FILE", "where to keep what --resume needs (FILE.checkpoint)",
+         &o->checkpoint},
+        {CLI_REAL, "checkpoint-every", 0, "SECONDS", "how often (60)", &o->every},
+        {CLI_FLAG, "resume", 0, NULL, "go on from the checkpoint, if there is one", &o->resume},
         {CLI_INTEGER, "seed", 0, "N", "of all that is random (1)", &o->seed},
         {CLI_INTEGER, "threads", 't', "N", "threads (all processors)", &o->threads},
         {CLI_FLAG, "skip-bad", 0, NULL, "skip malformed rows instead of stopping", &o->skip_bad},
@@ -73,6 +78,8 @@ static vl_status check(const embeddings_options *o, valence_error *error)
         return vl_fail(error, VALENCE_ARGUMENT, "--window must be 1 to 32");
     if (o->epochs < 1 || o->epochs > 1000)
         return vl_fail(error, VALENCE_ARGUMENT, "--epochs must be 1 to 1000");
+    if (!(o->every >= 0))
+        return vl_fail(error, VALENCE_ARGUMENT, "--checkpoint-every must not be negative");
     if (o->buckets < 0 || o->buckets > 1 << 24)
         return vl_fail(error, VALENCE_ARGUMENT, "--buckets must be 0 to %d", 1 << 24);
     return VALENCE_OK;
@@ -91,6 +98,9 @@ static vl_status make(embeddings_options *o, vl_store *store, vl_workers *worker
     skipgram.epochs = (int)o->epochs;
     skipgram.buckets = (int32_t)o->buckets;
     skipgram.seed = (uint64_t)o->seed;
+    skipgram.checkpoint = o->checkpoint;
+    skipgram.checkpoint_seconds = o->every;
+    skipgram.resume = o->resume;
     skipgram.progress = tell;
     skipgram.user = o;
     o->corpus.unlabelled = true;
@@ -129,6 +139,7 @@ int cli_train_embeddings(int argc, char **argv, const char *command)
                             .epochs = 5,
                             .buckets = 1 << 17,
                             .seed = 1,
+                            .every = 60,
                             .corpus = vl_corpus_options_defaults()};
     valence_error error = {0};
     vl_workers *workers = NULL;
@@ -139,12 +150,20 @@ int cli_train_embeddings(int argc, char **argv, const char *command)
     if (o.data.count == 0) return cli_usage("train", "--data FILE is missing");
     if (!o.output) return cli_usage("train", "-o FILE is missing");
     if (check(&o, &error) != VALENCE_OK) return cli_usage("train", "%s", error.message);
+    char checkpoint[4096];
+    snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", o.output);
+    if (!o.checkpoint) o.checkpoint = checkpoint;
     cli_interrupt_catch();
     vl_status status = vl_workers_open(&workers, (int)o.threads, &error);
     if (status == VALENCE_OK) status = vl_store_open(&store, &error);
     if (status == VALENCE_OK) status = make(&o, store, workers, &error);
     vl_store_close(store);
     vl_workers_close(workers);
-    if (status == VALENCE_CANCELLED) cli_interrupt_end();
+    if (status == VALENCE_OK) unlink(o.checkpoint);
+    if (status == VALENCE_CANCELLED) {
+        fprintf(stderr, "stopped; the same command with --resume goes on from '%s'\n",
+                o.checkpoint);
+        cli_interrupt_end();
+    }
     return status == VALENCE_OK ? CLI_OK : cli_train_failed(&error);
 }

@@ -16,10 +16,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/hash.h"
 #include "base/utf8.h"
 #include "kernels/gemm.h"
 #include "kernels/row_sums.h"
 #include "train/row_groups.h"
+#include "train/state_file.h"
 
 enum {
     SEGMENT = 64,  /* tokens */
@@ -43,7 +46,8 @@ vl_skipgram_options vl_skipgram_defaults(void)
                                  .rate = 0.06,
                                  .sample = 1e-4,
                                  .scale = 0.25,
-                                 .seed = 1};
+                                 .seed = 1,
+                                 .checkpoint_seconds = 60};
 }
 
 /* What a thread works on for one segment. */
@@ -57,6 +61,12 @@ typedef struct table {
     float *rows;    /* (n,E) */
     float *squares; /* (n) Adagrad's sums */
 } table;
+
+/* The next token. */
+typedef struct walk {
+    int64_t text, place;
+    int epoch;
+} walk;
 
 typedef struct skipgram {
     vl_skipgram_options o;
@@ -80,6 +90,11 @@ typedef struct skipgram {
     int32_t *batch_grams, *batch_owners; /* n-grams of the distinct tokens, and whose they are */
     int64_t gram_room;
     float rate;
+    walk at;
+    double run_loss, run_pairs; /* since progress was last told */
+    uint64_t fingerprint;       /* of texts and options */
+    double saved;               /* when the checkpoint was */
+    valence_error *error;
 } skipgram;
 
 /* ---- N-grams --------------------------------------------------------------------------------- */
@@ -424,12 +439,70 @@ static vl_status run_batch(skipgram *s)
     return VALENCE_OK;
 }
 
-/* ---- The epochs ------------------------------------------------------------------------------ */
+/* ---- The checkpoint -------------------------------------------------------------------------- */
 
-typedef struct walk {
-    int64_t text, place; /* the next token */
-    int epoch;
-} walk;
+enum { ARRAYS = 6, NUMBERS = 6 };
+
+static vl_state_file file_of(const skipgram *s, vl_state_array arrays[ARRAYS],
+                             double numbers[NUMBERS])
+{
+    int64_t V = s->V, buckets = s->o.buckets, E = s->E;
+    const vl_state_array all[ARRAYS] = {
+        {"words", s->words.rows, V * E},       {"word_squares", s->words.squares, V},
+        {"grams", s->grams.rows, buckets * E}, {"gram_squares", s->grams.squares, buckets},
+        {"outputs", s->outputs.rows, V * E},   {"output_squares", s->outputs.squares, V}};
+    memcpy(arrays, all, sizeof all);
+    return (vl_state_file){.fingerprint = s->fingerprint,
+                           .arrays = arrays,
+                           .array_count = ARRAYS,
+                           .numbers = numbers,
+                           .number_count = NUMBERS};
+}
+
+static vl_status save(skipgram *s)
+{
+    vl_state_array arrays[ARRAYS];
+    double numbers[NUMBERS] = {(double)s->at.epoch, (double)s->at.text, (double)s->at.place,
+                               (double)s->batch,    s->run_loss,        s->run_pairs};
+    vl_state_file file = file_of(s, arrays, numbers);
+    return vl_state_file_write(&file, s->o.checkpoint, s->error);
+}
+
+static uint64_t fingerprint_of(const skipgram *s)
+{
+    const vl_skipgram_options *o = &s->o;
+    const vl_token_corpus *c = s->texts;
+    const double numbers[] = {o->E,    o->window, o->negatives, o->buckets,      o->epochs,
+                              o->rate, o->sample, o->scale,     (double)o->seed, s->V};
+    uint64_t h = vl_hash64(numbers, sizeof numbers, 1);
+    h = vl_hash64(c->ids, (size_t)c->offsets[c->count] * sizeof *c->ids, h);
+    return vl_hash64(c->offsets, (size_t)(c->count + 1) * sizeof *c->offsets, h);
+}
+
+static vl_status resume(skipgram *s)
+{
+    vl_state_array arrays[ARRAYS];
+    double n[NUMBERS];
+    const vl_token_corpus *c = s->texts;
+    s->saved = vl_clock_seconds();
+    if (!s->o.checkpoint) return VALENCE_OK;
+    s->fingerprint = fingerprint_of(s);
+    if (!s->o.resume) return VALENCE_OK;
+    vl_state_file file = file_of(s, arrays, n);
+    vl_status status = vl_state_file_read(&file, s->o.checkpoint, s->error);
+    if (status == VALENCE_NOT_FOUND) return VALENCE_OK;
+    VL_TRY(status);
+    if (n[0] < 0 || n[0] > s->o.epochs || n[1] < 0 || n[1] > (double)c->count || n[2] < 0 ||
+        n[2] > (double)c->offsets[c->count] || n[3] < 0)
+        return vl_fail(s->error, VALENCE_FORMAT, "the checkpoint is damaged");
+    s->at = (walk){.epoch = (int)n[0], .text = (int64_t)n[1], .place = (int64_t)n[2]};
+    s->batch = (uint64_t)n[3];
+    s->run_loss = n[4];
+    s->run_pairs = n[5];
+    return VALENCE_OK;
+}
+
+/* ---- The epochs ------------------------------------------------------------------------------ */
 
 static void fill_batch(skipgram *s, walk *w)
 {
@@ -449,24 +522,35 @@ static void fill_batch(skipgram *s, walk *w)
     }
 }
 
+static vl_status tell(skipgram *s, double share)
+{
+    double all = (double)s->texts->offsets[s->texts->count], now = vl_clock_seconds();
+    bool stop = false;
+    if (s->o.progress && s->batch % 64 == 0) {
+        int64_t tokens = (int64_t)(share * s->o.epochs * all);
+        stop = s->o.progress(s->o.user, share, s->run_loss / (s->run_pairs + 1), tokens) != 0;
+        s->run_loss = s->run_pairs = 0;
+    }
+    if (s->o.checkpoint && (stop || now - s->saved > s->o.checkpoint_seconds)) {
+        s->saved = now;
+        VL_TRY(save(s));
+    }
+    return stop ? VALENCE_CANCELLED : VALENCE_OK;
+}
+
 static vl_status run_epochs(skipgram *s)
 {
-    double all = (double)s->texts->offsets[s->texts->count], loss = 0, pairs = 0;
-    for (walk w = {0}; w.epoch < s->o.epochs; w = (walk){.epoch = w.epoch + 1}) {
+    double all = (double)s->texts->offsets[s->texts->count];
+    for (walk *w = &s->at; w->epoch < s->o.epochs; *w = (walk){.epoch = w->epoch + 1}) {
         for (;;) {
-            fill_batch(s, &w);
+            fill_batch(s, w);
             if (s->used == 0) break;
-            double share = (w.epoch + (double)w.place / all) / s->o.epochs;
+            double share = (w->epoch + (double)w->place / all) / s->o.epochs;
             s->rate = (float)(s->o.rate * (1 - 0.95 * share));
             VL_TRY(run_batch(s));
             for (int i = 0; i < (s->used + SEGMENT - 1) / SEGMENT; i++)
-                loss += s->loss[i], pairs += s->pairs[i];
-            if (s->o.progress && s->batch % 64 == 0) {
-                int64_t tokens = (int64_t)(share * s->o.epochs * all);
-                if (s->o.progress(s->o.user, share, loss / (pairs + 1), tokens))
-                    return VALENCE_CANCELLED;
-                loss = pairs = 0;
-            }
+                s->run_loss += s->loss[i], s->run_pairs += s->pairs[i];
+            VL_TRY(tell(s, share));
         }
     }
     return VALENCE_OK;
@@ -492,13 +576,16 @@ vl_status vl_skipgram_train(float *out, const vl_token_corpus *texts, const vl_t
     s->o = *options;
     s->texts = texts;
     s->workers = workers;
+    s->error = error;
     s->V = vl_tokenizer_size(t);
     s->E = options->E;
     vl_status status = open_skipgram(s, t);
+    if (status == VALENCE_OK) status = resume(s);
     if (status == VALENCE_OK) status = run_epochs(s);
     if (status == VALENCE_OK) write_out(s, out);
     close_skipgram(s);
     vl_free(s);
-    if (status == VALENCE_NO_MEMORY) return vl_fail_memory(error, 0, "word vectors");
+    if (status == VALENCE_NO_MEMORY)
+        return vl_fail(error, status, "out of memory while making word vectors");
     return status;
 }

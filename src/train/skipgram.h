@@ -17,6 +17,9 @@ typedef struct vl_skipgram_options {
     double sample; /* tokens more frequent than this are thinned out */
     double scale;  /* root mean square of the finished vectors' numbers */
     uint64_t seed;
+    const char *checkpoint; /* path, or NULL: none */
+    double checkpoint_seconds;
+    bool resume; /* go on from it where there is one */
     int (*progress)(void *user, double share, double loss,
                     int64_t tokens); /* or NULL; not 0: stop */
     void *user;
@@ -24,7 +27,8 @@ typedef struct vl_skipgram_options {
 
 vl_skipgram_options vl_skipgram_defaults(void);
 
-/* out: (V,E), V the tokenizer's size. VALENCE_CANCELLED when progress says so. */
+/* out: (V,E), V the tokenizer's size. VALENCE_CANCELLED when progress says so; the checkpoint is
+ * written before. */
 vl_status vl_skipgram_train(float *out, const vl_token_corpus *texts, const vl_tokenizer *t,
                             const vl_skipgram_options *options, vl_workers *workers,
                             valence_error *error);

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 
-
 static vl_status add_vectors(vl_store *store, const float *vectors, int64_t V, int64_t E,
                              valence_error *error)
 {
@@ -52,7 +51,8 @@ vl_status vl_word_vectors_make(vl_store *store, vl_word_vectors_report *report,
     if (status == VALENCE_OK)
         status = vl_store_set(store, "tokenizer", vl_buffer_span(&json), error);
     report->vocabulary_seconds = vl_clock_seconds() - start;
-    if (status == VALENCE_OK) status = vl_store_set(store, "format", vl_span_of(VL_WORDS_FORMAT), error);
+    if (status == VALENCE_OK)
+        status = vl_store_set(store, "format", vl_span_of(VL_WORDS_FORMAT), error);
     if (status == VALENCE_OK)
         status = make_vectors(store, report, corpus, t, skipgram, workers, error);
     report->vector_seconds = vl_clock_seconds() - start - report->vocabulary_seconds;

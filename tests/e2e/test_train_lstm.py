@@ -130,6 +130,30 @@ def test_twenty_kills_change_no_bit(files, tmp_path, seed):
     assert tensors(whole) == tensors(killed)
 
 
+def test_killed_word_vectors_go_on(files, tmp_path):
+    whole, killed, kills, rng = tmp_path / "whole", tmp_path / "killed", 0, random.Random(3)
+    options = ["train", "embeddings", "--data", files[1], "--size", 16, "--vocabulary", 300, "--epochs", 60, "--checkpoint-every", 0]
+    valence(*options, "-o", whole)
+    assert not (tmp_path / "whole.checkpoint").exists()
+    run = [str(BUILD / "valence"), *map(str, options), "-o", str(killed), "--resume"]
+    for _ in range(15):
+        p = subprocess.Popen(run, env={**os.environ, **DAY}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.02, 0.2))
+        p.send_signal(signal.SIGKILL)
+        kills += p.wait() == -signal.SIGKILL
+        if killed.exists():
+            break
+    checkpoint = tmp_path / "killed.checkpoint"
+    if not killed.exists():
+        assert checkpoint.exists()
+        r = valence(*options[:-2], "--window", 3, "-o", killed, "--resume", code=1)
+        assert "other data or options" in r.err
+        valence(*run[1:])
+    assert kills >= 1 and tensor(whole, "embeddings.word") == tensor(killed, "embeddings.word")
+    checkpoint.write_bytes(b"nothing of the kind")
+    assert "killed.checkpoint" in valence(*run[1:], code=1).err
+
+
 def test_interrupt_leaves_a_checkpoint_and_finish_takes_the_best(files, tmp_path):
     model = tmp_path / "m.safetensors"
     args = command("lstm", files, model, "--epochs", 4000, "--resume")
