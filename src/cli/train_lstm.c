@@ -46,7 +46,8 @@ static const char about[] = "Trains a bidirectional LSTM, or a small transformer
 static int parse(neural_options *o, int argc, char **argv)
 {
     const cli_option table[] = {
-        {CLI_LIST, "data", 'd', "FILE[@MAP]", "labelled texts; may be given often", &o->data},
+        {CLI_LIST, "data", 'd', "FILE[@MAP]",
+         "labelled texts (language-model: any); may be given often", &o->data},
         {CLI_TEXT, "output", 'o', "MODEL", "the model file to write (.safetensors)", &o->output},
         {CLI_TEXT, "dev", 0, "FILE[@MAP]", "texts to measure on (else a tenth is held out)",
          &o->dev},
@@ -66,7 +67,7 @@ static int parse(neural_options *o, int argc, char **argv)
         {CLI_INTEGER, "units", 0, "N",
          "lstm: units of each direction (128, or those of --embeddings)", &o->units},
         {CLI_INTEGER, "samples", 0, "N",
-         "language-model: words that the next one is told from (512)", &o->samples},
+         "language-model: words that the next one is told from, at most (512)", &o->samples},
         {CLI_TEXT, "pooling", 0, "KIND", "lstm: max+mean, max, mean or attention (max+mean)",
          &o->pooling},
         {CLI_INTEGER, "heads", 0, "N", "transformer: heads of attention (4)", &o->heads},
@@ -74,12 +75,14 @@ static int parse(neural_options *o, int argc, char **argv)
          &o->wide},
         {CLI_INTEGER, "layers", 0, "N", "layers (lstm 1, transformer 3)", &o->layers},
         {CLI_INTEGER, "max-length", 0, "N",
-         "tokens of a text that are learnt from (lstm 512, transformer 256)", &o->longest},
-        {CLI_REAL, "word-dropout", 0, "P", "share of words that are hidden (0.1)",
+         "tokens of a text that are learnt from (lstm 512, language-model 400, transformer 256)",
+         &o->longest},
+        {CLI_REAL, "word-dropout", 0, "P", "share of words that are hidden (0.1; language-model 0)",
          &o->word_dropout},
-        {CLI_REAL, "input-dropout", 0, "P", "lstm: of the words' numbers (0.2)", &o->input_dropout},
-        {CLI_REAL, "dropout", 0, "P",
-         "between layers and before the last (lstm 0.4, transformer 0.1)", &o->dropout},
+        {CLI_REAL, "input-dropout", 0, "P", "lstm: of the words' numbers (0.2; language-model 0.1)",
+         &o->input_dropout},
+        {CLI_REAL, "dropout", 0, "P", "between layers and before the last (lstm 0.4, others 0.1)",
+         &o->dropout},
         {CLI_HEADING, NULL, 0, NULL, "Learning:", NULL},
         {CLI_REAL, "epochs", 0, "X", "times through the texts, may be 0.5 (6)", &o->epochs},
         {CLI_REAL, "rate", 0, "X", "largest learning rate (lstm 0.001, transformer 0.0005)",
@@ -91,8 +94,10 @@ static int parse(neural_options *o, int argc, char **argv)
         {CLI_REAL, "decay", 0, "X", "weight decay of matrices (0.01)", &o->decay},
         {CLI_REAL, "clip", 0, "X", "largest norm of a gradient; 0: any (1)", &o->clip},
         {CLI_REAL, "smoothing", 0, "X", "of the labels (0.05)", &o->smoothing},
-        {CLI_INTEGER, "batch-tokens", 0, "N", "tokens of a batch (8192)", &o->tokens},
-        {CLI_INTEGER, "batch-texts", 0, "N", "texts of a batch, at most (128)", &o->texts},
+        {CLI_INTEGER, "batch-tokens", 0, "N", "tokens of a batch (8192; language-model 16384)",
+         &o->tokens},
+        {CLI_INTEGER, "batch-texts", 0, "N", "texts of a batch, at most (128; language-model 2048)",
+         &o->texts},
         {CLI_INTEGER, "measures", 0, "N", "times an epoch to measure (1)", &o->measures},
         {CLI_INTEGER, "patience", 0, "N", "stop after so many without a gain; 0: never (0)",
          &o->patience},
@@ -352,14 +357,16 @@ static void print_json(const neural_run *r)
 static void print_report(const neural_run *r)
 {
     const vl_neural_report *p = &r->report;
-    printf("%s: %lld texts, %d classes, %lld parameters, %lld steps, %.0f s\n", r->o->output,
-           (long long)p->classic.examples, r->corpus.K, (long long)p->parameters,
+    printf("%s: %lld texts, ", r->o->output, (long long)p->classic.examples);
+    if (r->n.kind != VL_NEURAL_LANGUAGE) printf("%d classes, ", r->corpus.K);
+    printf("%lld parameters, %lld steps, %.0f s\n", (long long)p->parameters,
            (long long)p->fit.steps, p->fit.seconds);
     if (r->n.kind == VL_NEURAL_LANGUAGE)
-        printf("loss %.4f a token, %.4f of the tokens told from %lld others, in %lld texts not "
-               "trained on (best of %lld measures, epoch %.2f)\n",
-               p->fit.best.dev_loss, p->fit.best.dev_accuracy, (long long)r->o->samples,
-               (long long)p->classic.held_out, (long long)p->fit.points, p->fit.best.epoch);
+        printf(
+            "loss %.4f a token, %.4f of the tokens told from up to %lld others, in %lld texts not "
+            "trained on (best of %lld measures, epoch %.2f)\n",
+            p->fit.best.dev_loss, p->fit.best.dev_accuracy, (long long)r->o->samples,
+            (long long)p->classic.held_out, (long long)p->fit.points, p->fit.best.epoch);
     else
         printf("accuracy %.4f, macro-F1 %.4f on %lld texts not trained on (best of %lld measures, "
                "epoch %.2f)\n",

@@ -1,11 +1,18 @@
 /* bf16_product.h: products of matrices in bfloat16 with sums in float32, whose operands both change
  * from call to call: what training needs where the processor has AVX512-BF16 (vl_cpu_has_bf16). For
- * weights that stay, matmul.h; in float32, gemm.h. C = A B   or   C += A B         C: (M,N) floats,
- * A: (M,2K), B: (2K,N) Neighbours along the sum go together as pairs, 4 bytes with the first one
- * low: A: pair (m,k) is number m * row + k * step: rows of bfloat16 as they are (row K, step 1), or
- * the rows of A' interleaved by twos (row 1, step M) B: panels of 64 columns, pair (k,n) is number
- * (n / 64 * K + k) * 64 + n % 64, zeros beyond N A row's result does not depend on the others. Any
- * thread, nothing is allocated; C's rows are anywhere. */
+ * weights that stay, matmul.h; in float32, gemm.h.
+ *
+ *     C = A B   or   C += A B         C: (M,N) floats, A: (M,2K), B: (2K,N)
+ *
+ * Neighbours along the sum go together as pairs, 4 bytes with the first one low.
+ *
+ * A: pair (m,k) is number m * row + k * step: rows of bfloat16 as they are (row K, step 1), or the
+ * rows of A' interleaved by twos (row 1, step M).
+ *
+ * B: panels of 64 columns, pair (k,n) is number (n / 64 * K + k) * 64 + n % 64, zeros beyond N.
+ *
+ * A row's result does not depend on the others. Any thread, nothing is allocated; C's rows are
+ * anywhere. */
 #ifndef VL_BF16_PRODUCT_H
 #define VL_BF16_PRODUCT_H
 

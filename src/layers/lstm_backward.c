@@ -1,5 +1,8 @@
 /* lstm_backward.c: backward of a training batch: step by step from the last to the gates' gradients
- * dz, then with those of all steps at once dW = dz' x dR = dz' h_before db = sum of dz dx = dz W
+ * dz, then with those of all steps at once
+ *
+ *     dW = dz' x     dR = dz' h_before     db = sum of dz     dx = dz W
+ *
  * Texts join at their own last step, with nothing coming from behind. */
 #include <string.h>
 

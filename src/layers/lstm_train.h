@@ -4,7 +4,7 @@
  *     x (T,in)  ->  y (T,H), the states of lstm_step.h's formulas, from zeros for each text
  *
  * In float32; or with all products in bfloat16, added up in float32, and everything else as before:
- * in 60 % of the time, with gradients within about a hundredth.
+ * in two thirds of the time, with gradients within about a hundredth.
  *
  * All memory is the caller's, nothing is allocated and nothing can fail; call vl_gemm_open before.
  * Any number of threads may work on batches of their own with the same packed weights. The same

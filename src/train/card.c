@@ -98,9 +98,9 @@ static vl_status write_begun_with(vl_buffer *b, const char *card)
     vl_json root;
     vl_json_parser *parser = vl_json_parser_open(CARD_MOST);
     if (!parser) return VALENCE_NO_MEMORY;
-    bool good = vl_json_parse_copy(parser, vl_span_of(card), &root, NULL) == VALENCE_OK;
+    vl_status status = vl_json_parse_copy(parser, vl_span_of(card), &root, NULL);
     vl_json_parser_close(parser);
-    if (!good) return VALENCE_OK;
+    if (status != VALENCE_OK) return status == VALENCE_NO_MEMORY ? status : VALENCE_OK;
     VL_TRY(write_key(b, "begun_with"));
     return vl_buffer_append(b, card, strlen(card));
 }

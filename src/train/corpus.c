@@ -228,7 +228,8 @@ static vl_status read_set(vl_corpus *c, corpus_memory *m, const vl_dataset_spec 
     reading r = {.spec = spec, .options = options, .memory = m, .first_piece = *pieces_used,
                  .error = error};
     vl_source_options source_options = options->source;
-    if (!source_options.label && !options->unlabelled) source_options.label = "label";
+    if (options->unlabelled) source_options.label = ""; /* none */
+    else if (!source_options.label) source_options.label = "label";
     VL_TRY(vl_source_open(&r.source, spec->path, &source_options, error));
     pthread_mutex_init(&r.lock, NULL);
     vl_workers_run(workers, read_job, &r, vl_workers_threads(workers));

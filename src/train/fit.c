@@ -119,7 +119,8 @@ static bool grow_texts(fitting *f, int64_t B)
 static vl_status no_memory(const fitting *f)
 {
     return vl_fail(f->error, VALENCE_NO_MEMORY,
-                   "out of memory while training: try a smaller --batch-tokens");
+                   "out of memory while training: try a smaller --batch-tokens, or a smaller "
+                   "--max-length");
 }
 
 static vl_status open_fitting(fitting *f)
@@ -484,8 +485,7 @@ static uint64_t mix_set(uint64_t h, const vl_fit_set *set)
     return mix(h, set->index, (size_t)set->n * sizeof *set->index);
 }
 
-/* Of everything that decides what the run computes; the network's first parameters stand for its
- * own options. */
+/* Of everything that decides what the run computes. */
 static uint64_t fingerprint_of(const fitting *f)
 {
     const vl_fit_options *o = f->o;
@@ -508,8 +508,17 @@ static uint64_t fingerprint_of(const fitting *f)
                               (double)o->optimizer.clip};
     uint64_t h = mix(1, numbers, sizeof numbers);
     h = mix_set(mix_set(h, f->train), f->dev);
+    h = mix(h, &f->net->options, sizeof f->net->options);
     h = mix(h, f->net->vector, (size_t)f->net->size * sizeof(float));
     return mix(h, f->net->table, (size_t)f->net->V * (size_t)f->net->E * sizeof(float));
+}
+
+/* What follows on nothing teaches nothing. */
+static vl_status check_pairs(const fitting *f, const vl_fit_set *set, const char *what)
+{
+    for (int64_t i = 0; i < set->n; i++)
+        if (vl_token_corpus_length(set->texts, set->index[i]) > 1) return VALENCE_OK;
+    return vl_fail(f->error, VALENCE_ARGUMENT, "no text to %s has two tokens", what);
 }
 
 static vl_status check_sets(const fitting *f)
@@ -537,6 +546,10 @@ static vl_status check_sets(const fitting *f)
     if (f->dev->n == 0)
         return vl_fail(f->error, VALENCE_ARGUMENT,
                        "there is no text to measure on: give --dev, or more texts");
+    if (f->net->class->learn) {
+        VL_TRY(check_pairs(f, f->train, "learn from"));
+        VL_TRY(check_pairs(f, f->dev, "measure on"));
+    }
     return weights > 0 && isfinite(weights) ? VALENCE_OK
                                             : vl_fail(f->error, VALENCE_ARGUMENT,
                                                       "the texts' weights do not add up to "
@@ -576,9 +589,9 @@ static vl_status finish(fitting *f, vl_fit_result *r)
                          .stopped_early = is_over(f),
                          .seconds = vl_clock_seconds() - f->start,
                          .tokens = s->tokens,
-                         .logits = f->dev_logits};
+                         .logits = f->net->class->learn ? NULL : f->dev_logits};
     vl_buffer_init(&s->curve, VL_MEM_TRAINING, 1); /* handed over */
-    f->dev_logits = NULL;
+    if (r->logits) f->dev_logits = NULL;
     return VALENCE_OK;
 }
 

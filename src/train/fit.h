@@ -1,7 +1,7 @@
-/* fit.h: trains a network on labelled texts: epochs of shuffled batches, each cut into a fixed
- * number of chunks that threads work on, whose gradients are added in order. Same seed, same model
- * to the bit, for any number of threads, and after any number of kills: `checkpoint` holds all that
- * goes on from there. */
+/* fit.h: trains a network on texts, labelled or, where it learns from texts alone (net.h), not:
+ * epochs of shuffled batches, each cut into a fixed number of chunks that threads work on, whose
+ * gradients are added in order. Same seed, same model to the bit, for any number of threads, and
+ * after any number of kills: `checkpoint` holds all that goes on from there. */
 #ifndef VL_FIT_H
 #define VL_FIT_H
 
@@ -25,7 +25,7 @@ typedef enum vl_schedule { VL_COSINE, VL_LINEAR } vl_schedule;
 typedef struct vl_fit_point {
     double step, epoch, tokens, seconds; /* texts' tokens and seconds so far */
     double rate, loss;                   /* mean of the training loss since the last line */
-    double dev_loss, dev_accuracy;
+    double dev_loss, dev_accuracy;       /* of a text, or of a guess */
 } vl_fit_point;
 
 /* What a progress line needs; point is set where the network has just been measured. */
@@ -65,7 +65,8 @@ typedef struct vl_fit_result {
     int64_t steps;
     double seconds, tokens; /* of all runs together; tokens learnt from */
     bool stopped_early;
-    float *logits; /* (dev->n,K) of the best parameters, in dev's order; likewise the caller's */
+    float *logits; /* (dev->n,K) of the best parameters, in dev's order; likewise the caller's. NULL
+                      of networks that learn from texts alone */
 } vl_fit_result;
 
 /* Afterwards the network has the parameters that did best on dev. VALENCE_CANCELLED when progress

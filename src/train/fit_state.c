@@ -100,6 +100,9 @@ vl_status vl_fit_state_read(vl_fit_state *s, const char *path, valence_error *er
     double numbers[COUNTS + POINT];
     vl_state_file file = file_of(s, &s->curve, arrays, numbers);
     VL_TRY(vl_state_file_read(&file, path, error));
+    const double counts[] = {numbers[0], numbers[1], numbers[2], numbers[7]};
+    for (int i = 0; i < 4; i++)
+        if (counts[i] < 0) return vl_fail(error, VALENCE_FORMAT, "the checkpoint is damaged");
     take_numbers(s, numbers);
     return VALENCE_OK;
 }

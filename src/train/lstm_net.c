@@ -2,6 +2,7 @@
  * fixed order, so that the way back finds what forward left. */
 #include "train/lstm_net.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -390,6 +391,15 @@ vl_status vl_lstm_net_open(vl_net **out, const vl_lstm_net_options *options,
                        .K = options->language ? 1 : options->K};
     for (int l = 0; l < options->layers; l++)
         for (int d = 0; d < 2; d++) add_direction(n, l, d);
+    const double numbers[] = {options->pooling,
+                              (double)options->word_dropout,
+                              (double)options->input_dropout,
+                              (double)options->dropout,
+                              options->language,
+                              options->samples,
+                              options->bf16};
+    n->head.options = vl_net_options_of(numbers, sizeof numbers / sizeof *numbers);
+    assert(!options->language || options->layers == 1);
     add_head(n);
     vl_status status = vl_net_allocate(&n->head, error);
     if (status == VALENCE_OK)

@@ -20,6 +20,11 @@ int64_t vl_net_add(vl_net *net, const char *name, int64_t rows, int64_t columns)
     return p->offset;
 }
 
+uint64_t vl_net_options_of(const double *numbers, size_t count)
+{
+    return vl_hash64(numbers, count * sizeof *numbers, 1);
+}
+
 vl_status vl_net_allocate(vl_net *net, valence_error *error)
 {
     size_t rows = (size_t)net->V * (size_t)net->E;
@@ -71,30 +76,22 @@ vl_status vl_net_fill_table(vl_net *net, const vl_tensor *vectors, float scale, 
     return VALENCE_OK;
 }
 
-vl_status vl_net_read(vl_net *net, const vl_store *store, valence_error *error)
+vl_status vl_net_read_part(vl_net *net, const vl_store *store, const char *begins,
+                           valence_error *error)
 {
     for (int i = 0; i < net->parameter_count; i++) {
         const vl_parameter *p = &net->parameters[i];
         const vl_tensor *t;
+        if (strncmp(p->name, begins, strlen(begins)) != 0) continue;
         VL_TRY(vl_store_expect(store, p->name, VL_F32, p->rank, p->shape, &t, error));
         memcpy(net->vector + p->offset, t->data, t->bytes);
     }
     return VALENCE_OK;
 }
 
-int vl_net_read_some(vl_net *net, const vl_store *store, const char *begins)
+vl_status vl_net_read(vl_net *net, const vl_store *store, valence_error *error)
 {
-    int found = 0;
-    for (int i = 0; i < net->parameter_count; i++) {
-        const vl_parameter *p = &net->parameters[i];
-        const vl_tensor *t;
-        if (strncmp(p->name, begins, strlen(begins)) != 0 ||
-            vl_store_expect(store, p->name, VL_F32, p->rank, p->shape, &t, NULL) != VALENCE_OK)
-            continue;
-        memcpy(net->vector + p->offset, t->data, t->bytes);
-        found++;
-    }
-    return found;
+    return vl_net_read_part(net, store, "", error);
 }
 
 vl_status vl_net_write(const vl_net *net, vl_store *store, valence_error *error)

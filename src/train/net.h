@@ -58,8 +58,9 @@ typedef struct vl_net_class {
 struct vl_net {
     const vl_net_class *class;
     int32_t V, E, K;
-    float *table;  /* (V,E) "embeddings.word" */
-    float *vector; /* (size) */
+    uint64_t options; /* hash of what the parameters do not show: a checkpoint goes with it */
+    float *table;     /* (V,E) "embeddings.word" */
+    float *vector;    /* (size) */
     int64_t size;
     vl_parameter parameters[VL_PARAMETERS_MAX];
     int parameter_count;
@@ -70,6 +71,9 @@ struct vl_net {
 
 /* Adds a parameter of the vector's; returns its place. Rank 1: columns 0. */
 int64_t vl_net_add(vl_net *net, const char *name, int64_t rows, int64_t columns);
+
+/* What options is, of (count) numbers. */
+uint64_t vl_net_options_of(const double *numbers, size_t count);
 
 /* Allocates vector and table, all zero. */
 vl_status vl_net_allocate(vl_net *net, valence_error *error);
@@ -86,9 +90,9 @@ vl_status vl_net_fill_table(vl_net *net, const vl_tensor *vectors, float scale, 
  * shapes. */
 vl_status vl_net_read(vl_net *net, const vl_store *store, valence_error *error);
 
-/* Those whose name begins so and that the store has with the same name and shape; returns how many.
- */
-int vl_net_read_some(vl_net *net, const vl_store *store, const char *begins);
+/* Those whose name begins so, which the store must all have, as F32 in the same shape. */
+vl_status vl_net_read_part(vl_net *net, const vl_store *store, const char *begins,
+                           valence_error *error);
 
 /* Adds all parameters as F32 tensors, which the store copies. */
 vl_status vl_net_write(const vl_net *net, vl_store *store, valence_error *error);

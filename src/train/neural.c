@@ -8,6 +8,7 @@
 
 #include "base/cpu.h"
 #include "engine/model_config.h"
+#include "kernels/lstm_step.h"
 #include "train/calibrate.h"
 #include "train/word_vectors.h"
 
@@ -40,7 +41,7 @@ vl_neural_options vl_neural_defaults(vl_neural_kind kind)
     o.lstm.word_dropout = 0;
     o.lstm.input_dropout = o.lstm.dropout = 0.1f;
     o.longest = 400;
-    o.fit.batch = (vl_batch_limits){16384, 128};
+    o.fit.batch = (vl_batch_limits){16384, 2048};
     return o;
 }
 
@@ -157,25 +158,39 @@ static vl_status read_texts(neural *n)
 
 /* ---- Network --------------------------------------------------------------------------------- */
 
-/* Units of the LSTM layer that a store of words has; 0: it has none. */
-static int32_t units_of(const vl_store *words)
+/* The LSTM layer of what is begun with: its units go before the default, and must be those asked
+ * for. */
+static vl_status take_units(neural *n, const vl_store *words, bool *has_layer)
 {
+    vl_lstm_net_options *o = &n->lstm;
     const vl_tensor *t = words ? vl_store_find(words, "lstm.0.forward.recurrent.weight") : NULL;
-    return t && t->rank == 2 && t->shape[1] <= 1024 ? (int32_t)t->shape[1] : 0;
+    *has_layer = t != NULL;
+    if (t && (t->rank != 2 || t->shape[1] < 1 || t->shape[1] > VL_LSTM_UNITS_MAX))
+        return vl_fail(n->error, VALENCE_FORMAT,
+                       "the LSTM layer to begin with has no units, or more than %d",
+                       VL_LSTM_UNITS_MAX);
+    if (t && o->H && o->H != t->shape[1])
+        return vl_fail(n->error, VALENCE_ARGUMENT,
+                       "lstm.0.forward has %lld units in what is begun with, --units says %d",
+                       (long long)t->shape[1], o->H);
+    if (!o->H) o->H = t ? (int32_t)t->shape[1] : 128;
+    return VALENCE_OK;
 }
 
 static vl_status open_lstm(neural *n, const vl_store *words)
 {
     vl_lstm_net_options *o = &n->lstm;
+    bool has_layer;
     *o = n->o->lstm;
     o->V = vl_tokenizer_size(n->tokenizer);
     o->K = n->corpus->K;
     o->seed = n->o->fit.seed;
     if (n->vectors) o->E = (int32_t)n->vectors->shape[1];
-    if (!o->H) o->H = units_of(words);
-    if (!o->H) o->H = 128;
+    VL_TRY(take_units(n, words, &has_layer));
     VL_TRY(vl_lstm_net_open(&n->net, o, n->vectors, n->error));
-    if (words) vl_net_read_some(n->net, words, "lstm.");
+    if (has_layer) VL_TRY(vl_net_read_part(n->net, words, "lstm.0.", n->error));
+    if (o->language && has_layer && vl_store_find(words, "guess.forward.weight"))
+        VL_TRY(vl_net_read_part(n->net, words, "guess.", n->error));
     return VALENCE_OK;
 }
 

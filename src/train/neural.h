@@ -38,9 +38,9 @@ typedef struct vl_neural_report {
     int64_t empty; /* texts without a token, left out */
 } vl_neural_report;
 
-/* words: a store of word_vectors.h, whose LSTM layer is taken over, too, where it has one of this
- * shape; or NULL: a vocabulary of the texts and random vectors. dev:
- * NULL: texts are held out. The store gets tensors and all metadata but card and checksum. */
+/* words: a store of word_vectors.h, whose first LSTM layer an LSTM takes over, too, if it has one;
+ * or NULL: a vocabulary of the texts and random vectors. dev: NULL: texts are held out. The store
+ * gets tensors and all metadata but card and checksum. */
 vl_status vl_neural_train(vl_store *store, vl_neural_report *report, const vl_corpus *corpus,
                           const vl_corpus *dev, const vl_store *words,
                           const vl_neural_options *options, vl_workers *workers,

@@ -303,7 +303,8 @@ static void close_net(vl_net *net)
     vl_free(net);
 }
 
-static const vl_net_class transformer_class = {"transformer", scratch, forward, back, NULL, close_net};
+static const vl_net_class transformer_class = {"transformer", scratch, forward,
+                                               back,          NULL,    close_net};
 
 static int64_t add(transformer_net *n, int layer, const char *part, int64_t rows, int64_t columns)
 {
@@ -387,6 +388,9 @@ vl_status vl_transformer_net_open(vl_net **out, const vl_transformer_net_options
     n->o = *options;
     n->head =
         (vl_net){.class = &transformer_class, .V = options->V, .E = options->C, .K = options->K};
+    const double numbers[] = {options->heads, (double)options->word_dropout,
+                              (double)options->dropout};
+    n->head.options = vl_net_options_of(numbers, sizeof numbers / sizeof *numbers);
     add_parameters(n);
     vl_status status = vl_net_allocate(&n->head, error);
     if (status == VALENCE_OK)

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+enum { VECTOR_MOST = 16384 };
+
 static vl_status add_vectors(vl_store *store, const float *vectors, int64_t V, int64_t E,
                              valence_error *error)
 {
@@ -70,5 +72,9 @@ vl_status vl_word_vectors_read(const vl_store *store, const char **tokenizer,
         return vl_fail(error, VALENCE_FORMAT,
                        "no word vectors: the metadata lacks 'tokenizer' "
                        "(`valence train embeddings` makes such files)");
-    return vl_store_expect(store, "embeddings.word", VL_F32, 2, shape, vectors, error);
+    VL_TRY(vl_store_expect(store, "embeddings.word", VL_F32, 2, shape, vectors, error));
+    int64_t E = (*vectors)->shape[1];
+    if (E >= 1 && E <= VECTOR_MOST) return VALENCE_OK;
+    return vl_fail(error, VALENCE_FORMAT, "word vectors have 1 to %d numbers, these have %lld",
+                   VECTOR_MOST, (long long)E);
 }

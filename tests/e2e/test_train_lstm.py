@@ -82,6 +82,19 @@ def test_begins_with_a_language_model(files, tmp_path):
     assert tensor(again, layer) == pytest.approx(tensor(guess, layer), abs=1e-6)
     r = valence("train", "language-model", "--data", texts, "-o", again, "--layers", 2, code=2)
     assert "one layer" in r.err
+    r = valence(*args, "--units", 12, code=1)
+    assert "20 units" in r.err and "--units says 12" in r.err
+    more = strict_json(valence(*language_command(texts, guess, again, "--epochs", 1, "--rate", 1e-6)).out)
+    assert more["held_out_loss"] == pytest.approx(report["held_out_loss"], abs=0.02)  # goes on where the other ended
+
+
+def test_labels_are_not_looked_at(tmp_path):
+    """Whatever stands for a label, or none, in texts that only words are learnt from."""
+    rows = [{"text": f"one text of {i} words", "label": [i]} for i in range(30)] + [{"text": "no label at all"}] * 30
+    path = tmp_path / "texts.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    r = valence("train", "embeddings", "--data", path, "-o", tmp_path / "w", "--size", 8, "--vocabulary", 300, "--epochs", 1)
+    assert ": 60 texts" in r.out
 
 
 def tensor(path, name):

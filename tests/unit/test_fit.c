@@ -265,6 +265,28 @@ static void test_says_what_is_wrong(void **state)
     vl_token_corpus_release(&f.texts);
 }
 
+/* A language model has nothing to learn from texts of one token. */
+static void test_wants_pairs(void **state)
+{
+    (void)state;
+    fixture f;
+    valence_error error = {0};
+    vl_fit_result r;
+    vl_fit_options o = options();
+    open_fixture(&f);
+    for (int i = 0; i <= TEXTS; i++) f.texts.offsets[i] = i;
+    vl_net *net = language(0);
+    assert_int_equal(vl_fit(net, &f.train, &f.dev, &o, NULL, &r, &error), VALENCE_ARGUMENT);
+    assert_non_null(strstr(error.message, "two tokens"));
+    f.texts.offsets[1] = 2; /* tokens 0 and 1 are one text's, the next one is empty: not shown */
+    f.train.n = 1;
+    assert_int_equal(vl_fit(net, &f.train, &f.train, &o, NULL, &r, &error), VALENCE_OK);
+    assert_null(r.logits);
+    vl_fit_result_release(&r);
+    vl_net_close(net);
+    vl_token_corpus_release(&f.texts);
+}
+
 static void test_refuses_other_checkpoints(void **state)
 {
     (void)state;
@@ -280,6 +302,11 @@ static void test_refuses_other_checkpoints(void **state)
     o.resume = true;
     o.rate = 0.02f;
     expect_error(&f.train, &f.dev, &o, VALENCE_ARGUMENT, "other data or options");
+    o.rate = 0.01f;
+    vl_net *net = lstm(0.3f); /* the same parameters to begin with */
+    vl_fit_result r;
+    assert_int_equal(vl_fit(net, &f.train, &f.dev, &o, NULL, &r, NULL), VALENCE_ARGUMENT);
+    vl_net_close(net);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     fputs("nothing of the kind", file);
@@ -322,6 +349,7 @@ int main(void)
                                        cmocka_unit_test(test_same_bits_for_any_threads),
                                        cmocka_unit_test(test_resumes_bit_for_bit),
                                        cmocka_unit_test(test_says_what_is_wrong),
+                                       cmocka_unit_test(test_wants_pairs),
                                        cmocka_unit_test(test_refuses_other_checkpoints),
                                        cmocka_unit_test(test_every_allocation_may_fail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
