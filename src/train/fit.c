@@ -352,6 +352,7 @@ static bool is_better(const fitting *f, const vl_fit_point *p)
 {
     const vl_fit_point *best = &f->state.best;
     if (!f->state.has_best) return true;
+    if (f->net->class->learn) return p->dev_loss < best->dev_loss;
     return p->dev_accuracy > best->dev_accuracy ||
            (p->dev_accuracy >= best->dev_accuracy && p->dev_loss < best->dev_loss);
 }
