@@ -20,27 +20,28 @@ work=${WORK:-$(dirname "$0")/../build/models-lstm}
 mkdir -p "$work"
 work=$(realpath "$work")
 
-cd "$data"
-if [ ! -f "$work/words.safetensors" ]; then
+# Cards keep the commands: no path of this machine should be in them.
+cd "$work"
+ln -sfn "$data" data
+if [ ! -f words.safetensors ]; then
     words=""
     for f in imdb/train.tsv imdb/unsup.tsv text/reviews_amazon.txt text/reviews_apps.txt text/tweets.txt \
         amazon_mtl/train.tsv amazon_stars/train.tsv tweets_semeval/train.tsv reddit_goemotions/train.tsv \
         sst5/train.tsv tweets_tse/train.tsv reviews_yelp/train.tsv tweets_airline/train.tsv; do
-        words="$words --data $f.zst"
+        words="$words --data data/$f.zst"
     done
     # shellcheck disable=SC2086
-    "$valence" train embeddings $words --epochs 5 --resume -o "$work/words.safetensors"
+    "$valence" train embeddings $words --epochs 5 --resume -o words.safetensors
 fi
 
-cd "$work"
-zstd -dcq "$data/imdb/train.tsv.zst" | awk -F'\t' '
+zstd -dcq data/imdb/train.tsv.zst | awk -F'\t' '
     NR == 1 { print > "imdb_train.tsv"; print > "imdb_dev.tsv"; next }
     { n = split($3, part, "/"); split(part[n], id, "_")
       print > (int(id[1] / 250) % 10 == 3 ? "imdb_dev.tsv" : "imdb_train.tsv") }'
 map=0=negative,1=positive
 if [ ! -f language.safetensors ]; then
-    "$valence" train language-model --data imdb_train.tsv --data "$data/imdb/unsup.tsv.zst" \
-        --embeddings words.safetensors --units 256 --epochs 5 --rate 0.002 --holdout 300 --measures 4 --curve language \
+    "$valence" train language-model --data imdb_train.tsv --data data/imdb/unsup.tsv.zst \
+        --embeddings words.safetensors --units 256 --epochs 5 --rate 0.002 --batch-texts 128 --holdout 300 --measures 4 --curve language \
         --resume -o language.safetensors
 fi
 if [ ! -f teacher.safetensors ]; then
@@ -49,8 +50,8 @@ if [ ! -f teacher.safetensors ]; then
 fi
 if [ ! -f pseudo.tsv ]; then
     "$valence" train logistic --data imdb_train.tsv@$map --dev imdb_dev.tsv@$map -o logistic.safetensors
-    "$valence" predict -m teacher.safetensors -i "$data/imdb/unsup.tsv.zst" --resume -o unsup_teacher.tsv
-    "$valence" predict -m logistic.safetensors -i "$data/imdb/unsup.tsv.zst" -o unsup_logistic.tsv --keep text
+    "$valence" predict -m teacher.safetensors -i data/imdb/unsup.tsv.zst --resume -o unsup_teacher.tsv
+    "$valence" predict -m logistic.safetensors -i data/imdb/unsup.tsv.zst -o unsup_logistic.tsv --keep text
     paste unsup_teacher.tsv unsup_logistic.tsv | awk -F'\t' '
         NR == 1 { print "label\ttext"; next }
         { positive = ($5 + $10) / 2 }
@@ -65,34 +66,33 @@ if [ ! -f movies.safetensors ]; then
 fi
 
 # The sets of models/general (make_models.sh): two-class ones count a tenth, or neutral texts would drown.
-cd "$data"
 general=""
 for s in clothing_womens reddit_goemotions tweets_tse amazon_devices amazon_stars finance_phrasebank \
     hotels_datafiniti restaurants_zomato reviews_yelp tweets_airline tweets_brands tweets_sanders \
     tweets_selfdriving tweets_semeval; do
-    general="$general --data $s/train.tsv.zst"
+    general="$general --data data/$s/train.tsv.zst"
 done
 for s in games_steam movie_docs pros_cons uci_sentences airline_skytrax amazon_blitzer amazon_mtl apps_android \
     hotels_opspam phrases_mpqa; do
-    general="$general --data $s/train.tsv.zst:weight=0.1"
+    general="$general --data data/$s/train.tsv.zst:weight=0.1"
 done
-general="$general --data sst5/train.tsv.zst@0=negative,1=negative,2=neutral,3=positive,4=positive"
-general="$general --data imdb/train.tsv.zst@$map:weight=0.1"
-if [ ! -f "$work/general-1.safetensors" ]; then
+general="$general --data data/sst5/train.tsv.zst@0=negative,1=negative,2=neutral,3=positive,4=positive"
+general="$general --data data/imdb/train.tsv.zst@$map:weight=0.1"
+if [ ! -f general-1.safetensors ]; then
     # shellcheck disable=SC2086
-    "$valence" train lstm $general --balance --balance-power 0.7 --embeddings "$work/words.safetensors" --epochs 2 \
-        --max-length 96 --measures 3 --batch-texts 256 --curve "$work/general-1" --resume \
-        -o "$work/general-1.safetensors"
+    "$valence" train lstm $general --balance --balance-power 0.7 --embeddings words.safetensors --epochs 2 \
+        --max-length 96 --measures 3 --batch-texts 256 --curve general-1 --resume \
+        -o general-1.safetensors
 fi
-if [ ! -f "$work/general.safetensors" ]; then
+if [ ! -f general.safetensors ]; then
     # shellcheck disable=SC2086
-    "$valence" train lstm $general --balance --balance-power 0.5 --continue "$work/general-1.safetensors" \
+    "$valence" train lstm $general --balance --balance-power 0.5 --continue general-1.safetensors \
         --epochs 0.6 --rate 0.0005 --seed 2 --warmup 0.02 --word-dropout 0.05 --input-dropout 0.1 --dropout 0.3 \
-        --max-length 160 --measures 4 --batch-texts 128 --curve "$work/general-2" --resume \
-        -o "$work/general.safetensors"
+        --max-length 160 --measures 4 --batch-texts 128 --curve general-2 --resume \
+        -o general.safetensors
 fi
 
 for name in movies general; do
-    "$valence" quantize -m "$work/$name.safetensors" --type i8 -o "$models/$name-lstm.safetensors"
+    "$valence" quantize -m "$name.safetensors" --type i8 -o "$models/$name-lstm.safetensors"
 done
 ls -l "$models"
