@@ -15,6 +15,18 @@ static uint32_t limit_of(float p)
     return (uint32_t)(p * 65536.0f);
 }
 
+/* Without branches: nothing could foretell them. */
+static inline void drop_four(float *x, uint64_t random, uint32_t limit, float keep)
+{
+    for (int k = 0; k < 4; k++) {
+        uint32_t stays = 0u - (uint32_t)((uint32_t)(random >> 16 * k & 0xFFFF) >= limit), bits;
+        float kept = x[k] * keep;
+        memcpy(&bits, &kept, sizeof bits);
+        bits &= stays;
+        memcpy(x + k, &bits, sizeof bits);
+    }
+}
+
 void vl_dropout_run(float *x, const vl_dropout *d, int64_t first, int64_t R, int64_t N)
 {
     if (!(d->p > 0)) return;
@@ -25,9 +37,15 @@ void vl_dropout_run(float *x, const vl_dropout *d, int64_t first, int64_t R, int
         for (int64_t n = 0; n < N; n += 4) {
             uint64_t random =
                 vl_random_at(d->seed, (uint64_t)(first + r) * per_row + (uint64_t)n / 4);
-            float *at = x + r * N + n;
-            for (int64_t k = 0; k < 4 && n + k < N; k++, random >>= 16)
-                at[k] = (random & 0xFFFF) < limit ? 0 : at[k] * keep;
+            float *at = x + r * N + n, last[4] = {0};
+            size_t bytes = (size_t)(N - n) * sizeof *x;
+            if (n + 4 <= N) {
+                drop_four(at, random, limit, keep);
+            } else {
+                memcpy(last, at, bytes);
+                drop_four(last, random, limit, keep);
+                memcpy(at, last, bytes);
+            }
         }
 }
 
