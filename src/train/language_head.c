@@ -20,27 +20,20 @@ typedef struct plan {
     int32_t *place;                    /* (S) which token a candidate is */
 } plan;
 
-static float *cut(float *block, size_t *used, size_t floats)
-{
-    float *p = block ? block + *used : NULL;
-    *used += (floats + 15) / 16 * 16;
-    return p;
-}
-
 static size_t lay_out(plan *p, const vl_language_head *n, int64_t T, float *block)
 {
     size_t used = 0, E = (size_t)n->E, tokens = (size_t)T;
     p->T = T;
     p->S = T < n->samples ? T : n->samples;
     float **wide[] = {&p->h, &p->dh, &p->wanted, &p->dwanted};
-    for (int i = 0; i < 4; i++) *wide[i] = cut(block, &used, tokens * E);
-    p->candidates = cut(block, &used, (size_t)p->S * E);
-    p->dcandidates = cut(block, &used, (size_t)p->S * E);
-    p->dstate = cut(block, &used, tokens * (size_t)n->H);
-    p->logits = cut(block, &used, tokens * (size_t)p->S);
-    p->wanted_id = (int32_t *)(void *)cut(block, &used, tokens);
-    p->candidate_id = (int32_t *)(void *)cut(block, &used, (size_t)p->S);
-    p->place = (int32_t *)(void *)cut(block, &used, (size_t)p->S);
+    for (int i = 0; i < 4; i++) *wide[i] = vl_net_cut(block, &used, tokens * E);
+    p->candidates = vl_net_cut(block, &used, (size_t)p->S * E);
+    p->dcandidates = vl_net_cut(block, &used, (size_t)p->S * E);
+    p->dstate = vl_net_cut(block, &used, tokens * (size_t)n->H);
+    p->logits = vl_net_cut(block, &used, tokens * (size_t)p->S);
+    p->wanted_id = (int32_t *)(void *)vl_net_cut(block, &used, tokens);
+    p->candidate_id = (int32_t *)(void *)vl_net_cut(block, &used, (size_t)p->S);
+    p->place = (int32_t *)(void *)vl_net_cut(block, &used, (size_t)p->S);
     return used;
 }
 

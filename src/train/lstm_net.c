@@ -63,42 +63,35 @@ static vl_language_head guess_of(const lstm_net *n)
     return head;
 }
 
-/* Cuts floats off a block; block NULL: only counts. */
-static float *cut(float *block, size_t *used, size_t floats)
-{
-    float *p = block ? block + *used : NULL;
-    *used += (floats + 15) / 16 * 16;
-    return p;
-}
-
 static void *cut_bytes(float *block, size_t *used, size_t bytes)
 {
-    return cut(block, used, (bytes + sizeof(float) - 1) / sizeof(float));
+    return vl_net_cut(block, used, (bytes + sizeof(float) - 1) / sizeof(float));
 }
 
 static size_t lay_out(plan *p, const lstm_net *n, int32_t B, int64_t T, float *block)
 {
     size_t used = 0, tokens = (size_t)T, H2 = 2 * (size_t)n->o.H, E = (size_t)n->o.E;
-    for (int l = 0; l <= n->o.layers; l++) p->x[l] = cut(block, &used, tokens * (l ? H2 : E));
+    for (int l = 0; l <= n->o.layers; l++)
+        p->x[l] = vl_net_cut(block, &used, tokens * (l ? H2 : E));
     for (int l = 0; l < n->o.layers; l++)
         for (int d = 0; d < 2; d++) {
             vl_lstm_shape shape = shape_of(n, l);
             p->packed[l][d] = cut_bytes(block, &used, vl_lstm_weights_bytes(&shape));
             p->memory[l][d] = cut_bytes(block, &used, vl_lstm_batch_bytes(&shape, B, T));
         }
-    for (int i = 0; i < 2; i++) p->dx[i] = cut(block, &used, tokens * (H2 > E ? H2 : E));
+    for (int i = 0; i < 2; i++) p->dx[i] = vl_net_cut(block, &used, tokens * (H2 > E ? H2 : E));
     if (n->o.language) {
-        p->tied = cut(block, &used, tokens * E);
-        p->guesses =
-            cut(block, &used,
-                vl_language_head_scratch(
-                    &(vl_language_head){.E = n->o.E, .H = n->o.H, .samples = n->o.samples}, T));
+        p->tied = vl_net_cut(block, &used, tokens * E);
+        p->guesses = vl_net_cut(
+            block, &used,
+            vl_language_head_scratch(
+                &(vl_language_head){.E = n->o.E, .H = n->o.H, .samples = n->o.samples}, T));
         return used;
     }
-    p->pooled = cut(block, &used, (size_t)B * (size_t)width_of(n));
-    p->dpooled = cut(block, &used, (size_t)B * (size_t)width_of(n));
-    p->share = cut(block, &used, tokens);
-    p->dshare = cut(block, &used, tokens);
+    p->pooled = vl_net_cut(block, &used, (size_t)B * (size_t)width_of(n));
+    p->dpooled = vl_net_cut(block, &used, (size_t)B * (size_t)width_of(n));
+    p->share = vl_net_cut(block, &used, tokens);
+    p->dshare = vl_net_cut(block, &used, tokens);
     p->where = cut_bytes(block, &used, (size_t)B * H2 * sizeof *p->where);
     return used;
 }

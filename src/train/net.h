@@ -69,6 +69,14 @@ struct vl_net {
 /* ---- For the families --------------------------------------------------------------------------
  */
 
+/* Cuts floats off a block of scratch, each piece at a cache line; block NULL: only counts. */
+static inline float *vl_net_cut(float *block, size_t *used, size_t floats)
+{
+    float *p = block ? block + *used : NULL;
+    *used += (floats + 15) / 16 * 16;
+    return p;
+}
+
 /* Adds a parameter of the vector's; returns its place. Rank 1: columns 0. */
 int64_t vl_net_add(vl_net *net, const char *name, int64_t rows, int64_t columns);
 

@@ -49,28 +49,21 @@ typedef struct plan {
     float *attention;
 } plan;
 
-static float *cut(float *block, size_t *used, size_t floats)
-{
-    float *p = block ? block + *used : NULL;
-    *used += (floats + 15) / 16 * 16;
-    return p;
-}
-
 static vl_norm_kept cut_norm(float *block, size_t *used, size_t T, size_t C)
 {
     vl_norm_kept k;
-    k.n = cut(block, used, T * C);
-    k.scale = cut(block, used, T);
+    k.n = vl_net_cut(block, used, T * C);
+    k.scale = vl_net_cut(block, used, T);
     return k;
 }
 
 static void lay_out_layer(layer_plan *p, size_t T, size_t C, size_t I, float *block, size_t *used)
 {
-    p->qkv = cut(block, used, T * 3 * C);
-    p->context = cut(block, used, T * C);
-    p->middle = cut(block, used, T * C);
-    p->up = cut(block, used, T * I);
-    p->active = cut(block, used, T * I);
+    p->qkv = vl_net_cut(block, used, T * 3 * C);
+    p->context = vl_net_cut(block, used, T * C);
+    p->middle = vl_net_cut(block, used, T * C);
+    p->up = vl_net_cut(block, used, T * I);
+    p->active = vl_net_cut(block, used, T * I);
     p->attention_norm = cut_norm(block, used, T, C);
     p->ffn_norm = cut_norm(block, used, T, C);
 }
@@ -79,16 +72,16 @@ static size_t lay_out(plan *p, const transformer_net *n, int32_t B, int64_t toke
 {
     size_t used = 0, T = (size_t)tokens, C = (size_t)n->o.C, I = (size_t)n->o.I;
     size_t longest = T < (size_t)n->o.longest ? T : (size_t)n->o.longest;
-    for (int l = 0; l <= n->o.layers; l++) p->x[l] = cut(block, &used, T * C);
+    for (int l = 0; l <= n->o.layers; l++) p->x[l] = vl_net_cut(block, &used, T * C);
     p->norm = cut_norm(block, &used, T, C);
     for (int l = 0; l < n->o.layers; l++) lay_out_layer(&p->layer[l], T, C, I, block, &used);
-    p->pooled = cut(block, &used, (size_t)B * C);
-    p->dpooled = cut(block, &used, (size_t)B * C);
-    p->dx = cut(block, &used, T * C);
-    p->ds = cut(block, &used, T * C);
-    p->dqkv = cut(block, &used, T * 3 * C);
-    p->dwide = cut(block, &used, T * I);
-    p->attention = cut(block, &used, 2 * longest * longest);
+    p->pooled = vl_net_cut(block, &used, (size_t)B * C);
+    p->dpooled = vl_net_cut(block, &used, (size_t)B * C);
+    p->dx = vl_net_cut(block, &used, T * C);
+    p->ds = vl_net_cut(block, &used, T * C);
+    p->dqkv = vl_net_cut(block, &used, T * 3 * C);
+    p->dwide = vl_net_cut(block, &used, T * I);
+    p->attention = vl_net_cut(block, &used, 2 * longest * longest);
     return used;
 }
 

@@ -45,19 +45,27 @@ static void open_fixture(fixture *f)
     f->dev = (vl_fit_set){&f->texts, f->label, f->weight, f->index + TEXTS - HELD, HELD};
 }
 
-static vl_net *lstm(float dropout)
+static vl_net *open_lstm(vl_lstm_net_options o, float dropout)
 {
     vl_net *net;
-    vl_lstm_net_options o = {.V = VOCABULARY,
-                             .E = 12,
-                             .H = 10,
-                             .K = CLASSES,
-                             .layers = 1,
-                             .word_dropout = dropout,
-                             .dropout = dropout,
-                             .seed = 1};
+    o.V = VOCABULARY;
+    o.E = 12;
+    o.H = 10;
+    o.layers = 1;
+    o.dropout = dropout;
+    o.seed = 1;
     assert_int_equal(vl_lstm_net_open(&net, &o, NULL, NULL), VALENCE_OK);
     return net;
+}
+
+static vl_net *lstm(float dropout)
+{
+    return open_lstm((vl_lstm_net_options){.K = CLASSES, .word_dropout = dropout}, dropout);
+}
+
+static vl_net *language(float dropout)
+{
+    return open_lstm((vl_lstm_net_options){.language = true, .samples = 6}, dropout);
 }
 
 static vl_net *transformer(float dropout)
@@ -73,21 +81,6 @@ static vl_net *transformer(float dropout)
                                     .dropout = dropout,
                                     .seed = 1};
     assert_int_equal(vl_transformer_net_open(&net, &o, NULL, NULL), VALENCE_OK);
-    return net;
-}
-
-static vl_net *language(float dropout)
-{
-    vl_net *net;
-    vl_lstm_net_options o = {.V = VOCABULARY,
-                             .E = 12,
-                             .H = 10,
-                             .layers = 1,
-                             .language = true,
-                             .samples = 6,
-                             .dropout = dropout,
-                             .seed = 1};
-    assert_int_equal(vl_lstm_net_open(&net, &o, NULL, NULL), VALENCE_OK);
     return net;
 }
 

@@ -117,22 +117,30 @@ static void check_gradients(vl_net *net)
     close_fixture(&f);
 }
 
-static vl_net *lstm(int32_t E, int32_t H, int layers, float dropout, vl_pooling pooling)
+static vl_net *open_lstm(vl_lstm_net_options o, float dropout)
 {
     vl_net *net;
-    vl_lstm_net_options o = {.V = VOCABULARY,
-                             .E = E,
-                             .H = H,
-                             .K = CLASSES,
-                             .layers = layers,
-                             .pooling = pooling,
-                             .word_dropout = dropout / 2,
-                             .input_dropout = dropout,
-                             .dropout = dropout,
-                             .seed = 3};
+    o.V = VOCABULARY;
+    o.word_dropout = dropout / 2;
+    o.input_dropout = o.dropout = dropout;
+    o.seed = 3;
     assert_int_equal(vl_lstm_net_open(&net, &o, NULL, NULL), VALENCE_OK);
-    for (int64_t i = 0; i < (int64_t)VOCABULARY * E; i++) net->table[i] *= 4;
+    for (int64_t i = 0; i < (int64_t)VOCABULARY * o.E; i++) net->table[i] *= 4;
     return net;
+}
+
+static vl_net *lstm(int32_t E, int32_t H, int layers, float dropout, vl_pooling pooling)
+{
+    return open_lstm(
+        (vl_lstm_net_options){.E = E, .H = H, .K = CLASSES, .layers = layers, .pooling = pooling},
+        dropout);
+}
+
+static vl_net *language(int32_t E, int32_t H, int32_t samples, float dropout)
+{
+    return open_lstm(
+        (vl_lstm_net_options){.E = E, .H = H, .layers = 1, .language = true, .samples = samples},
+        dropout);
 }
 
 static void test_lstm_gradients(void **state)
@@ -143,24 +151,6 @@ static void test_lstm_gradients(void **state)
     check_gradients(lstm(3, 17, 2, 0, VL_POOL_MEAN));
     check_gradients(lstm(4, 9, 1, 0, VL_POOL_ATTENTION));
     check_gradients(lstm(6, 4, 3, 0.3f, VL_POOL_MAX_MEAN));
-}
-
-static vl_net *language(int32_t E, int32_t H, int32_t samples, float dropout)
-{
-    vl_net *net;
-    vl_lstm_net_options o = {.V = VOCABULARY,
-                             .E = E,
-                             .H = H,
-                             .layers = 1,
-                             .language = true,
-                             .samples = samples,
-                             .word_dropout = dropout / 2,
-                             .input_dropout = dropout,
-                             .dropout = dropout,
-                             .seed = 3};
-    assert_int_equal(vl_lstm_net_open(&net, &o, NULL, NULL), VALENCE_OK);
-    for (int64_t i = 0; i < (int64_t)VOCABULARY * E; i++) net->table[i] *= 4;
-    return net;
 }
 
 static void test_language_gradients(void **state)
